@@ -1,0 +1,92 @@
+/*
+ * lwIP as the examples configure it: a host with both families, no
+ * operating system and an IPsec boundary around its network interface.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LWIPOPTS_H
+#define LWIPOPTS_H
+
+/* ------------------------------------------------- what IPsec asks for */
+
+/* Every packet that comes in is shown to ports/lwip before lwIP acts on it. */
+#define LWIP_HOOK_FILENAME "ipsec_lwip_hooks.h"
+
+/* The port takes ESP through a raw_pcb: that is behind lwIP's reassembly. */
+#define LWIP_RAW 1
+
+/* The port owns the MTU of the interface it protects (it tells lwIP "any
+ * size", so that whole datagrams are protected before they are cut): a
+ * router's advertisement must not set it again. */
+#define LWIP_ND6_ALLOW_RA_UPDATES 0
+
+/* A segment in an IPv6 packet in an IPv6 tunnel still fits 1500 bytes:
+ * 1500 - 60 for TCP over IPv6 - 97 for the largest ESP tunnel (header 40,
+ * ESP 8, IV 16, padding 15, trailer 2, ICV 16), rounded down. */
+#define TCP_MSS 1340
+
+/* ------------------------------------------------------ the environment */
+
+#define NO_SYS                1 /* one loop, no threads: see host_poll() */
+#define SYS_LIGHTWEIGHT_PROT  0
+#define LWIP_NETCONN          0
+#define LWIP_SOCKET           0
+
+/* From malloc(), so that a sanitizer sees every pbuf's end. A product has
+ * its pools here; libipsec itself needs none. */
+#define MEM_LIBC_MALLOC       1
+#define MEMP_MEM_MALLOC       1
+#define MEM_ALIGNMENT         8
+
+/* Two bytes ahead of each frame align the IP header behind 14 bytes of
+ * Ethernet, as a driver with DMA would do it. */
+#define ETH_PAD_SIZE          2
+
+/* ---------------------------------------------------------- protocols */
+
+#define LWIP_IPV4             1
+#define LWIP_IPV6             1
+#define LWIP_ARP              1
+#define LWIP_ETHERNET         1
+#define LWIP_ICMP             1
+#define LWIP_ICMP6            1
+#define LWIP_IGMP             1
+#define LWIP_IPV6_MLD         1
+#define LWIP_UDP              1
+#define LWIP_TCP              1
+#define LWIP_DHCP             0
+#define LWIP_AUTOIP           0
+#define LWIP_DNS              0
+#define LWIP_IPV6_AUTOCONFIG  0
+
+/* Large datagrams both ways: their ESP packets come in fragments. */
+#define IP_REASSEMBLY         1
+#define IP_FRAG               1
+#define IP_REASS_MAX_PBUFS    64
+#define LWIP_IPV6_REASS       1
+#define LWIP_IPV6_FRAG        1
+#define IPV6_FRAG_COPYHEADER  1 /* pointers don't fit a fragment header */
+
+/* All fragments of a datagram wait for the neighbour's address, not only
+ * the last one. */
+#define ARP_QUEUEING          1
+#define ARP_QUEUE_LEN         64
+
+#define TCP_WND               (16 * TCP_MSS)
+#define TCP_SND_BUF           (16 * TCP_MSS)
+#define TCP_SND_QUEUELEN      (4 * TCP_SND_BUF / TCP_MSS)
+#define MEMP_NUM_TCP_SEG      TCP_SND_QUEUELEN
+#define TCP_QUEUE_OOSEQ       1
+
+/* Counters, and room for a program's own. */
+#define LWIP_STATS            1
+#define LWIP_STATS_DISPLAY    0
+#define LWIP_NETIF_HOSTNAME   0
+#define LWIP_NETIF_STATUS_CALLBACK 0
+#define LWIP_SINGLE_NETIF     0
+
+/* ------------------------------------------- the demo's web server */
+
+#define LWIP_HTTPD_CUSTOM_FILES   1 /* pages made by the program */
+#define LWIP_HTTPD_DYNAMIC_HEADERS 1
+
+#endif
