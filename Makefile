@@ -1,0 +1,133 @@
+# libipsec - IPsec for systems of any size
+# SPDX-License-Identifier: MIT
+#
+# `make help` lists targets and variables. Each folder with programs of its
+# own has its rules there, in a rules.mk.
+
+all:
+
+# Variables, for the command line: make test CC=clang BUILD=build-clang
+
+CONF        ?= default## settings to build with: conf/*.mk
+include conf/$(CONF).mk
+CC          ?= cc## compiler
+CFLAGS      ?= -O2 -g## optimization, target and debug flags
+BUILD       ?= build## where everything that is made goes
+DEPS        ?= build/deps## where sources of others that we fetch go
+LWIP_DIR    ?=## lwIP source tree to use; else fetched
+MBEDTLS_DIR ?=## mbedTLS source tree to use; else a package, or fetched
+CMOCKA_DIR  ?=## CMocka source tree to use; else a package, or fetched
+SABOTAGE    ?=## make demo: break it by "key", "policy" or "replay"
+COVERAGE    ?=## make test: 1 prints the line coverage of src/
+FUZZ_SECONDS ?= 30## make fuzz: how long for each target
+PREFIX      ?= /usr/local## make install: where to
+DESTDIR     ?=## make install: root of a staging tree
+
+# Shared with the rules.mk of each folder.
+
+WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wmissing-prototypes
+SAN  := -fsanitize=address,undefined -fno-sanitize-recover=all \
+        -fno-omit-frame-pointer -O1 -g
+CPPFLAGS += -Iinclude
+DEPFLAGS  = -MMD -MP
+
+ifneq ($(COVERAGE),)
+override BUILD := $(BUILD)/coverage
+SAN := --coverage -O0 -g
+endif
+
+CORE_SRC := $(wildcard src/*.c)
+PORT_SRC := $(wildcard ports/mbedtls/*.c)
+LIB      := $(BUILD)/libipsec.a
+LIB_SAN  := $(BUILD)/san/libipsec.a
+# The mbedTLS backend, plain and with sanitizers: link it before the library.
+PORT_OBJ     := $(PORT_SRC:%.c=$(BUILD)/%.o)
+PORT_OBJ_SAN := $(PORT_SRC:%.c=$(BUILD)/san/%.o)
+
+# Debian's own python3 has scapy; another one earlier in PATH may not.
+PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
+
+# What was built with other settings is built again: see REMEMBER below.
+SETTINGS := $(BUILD)/settings
+
+export CC BUILD SABOTAGE LWIP_DIR MBEDTLS_DIR CMOCKA_DIR PYTHON
+
+# Targets that build from src/ alone; all others need lwIP, mbedTLS, CMocka.
+ALONE := all size install clean help $(LIB)
+ifneq ($(filter-out $(ALONE),$(MAKECMDGOALS)),)
+include scripts/deps.mk
+FRAGMENTS := $(wildcard tests/rules.mk tests/lwip/rules.mk \
+                        examples/rules.mk tests/interop/rules.mk)
+endif
+
+all: $(LIB) ## build the library, build/libipsec.a (the default)
+
+demo: ## two lwIP hosts speak ESP to each other and show what happens
+
+test: ## build and run all tests; COVERAGE=1 shows what they reach
+	@sh scripts/test.sh $(TESTS) -- $(TEST_SCRIPTS)
+
+interop: ## the lwIP device against a real Linux kernel in QEMU
+
+bench: ## what ESP costs on top of the bare cipher
+
+fuzz: ## feed the packet paths random input (needs clang)
+
+size: $(LIB) ## code and data of the core, and of its structures
+
+lint: ## check the rules of the house that a machine can check
+
+install: $(LIB) ## install headers, library and libipsec-embedded.pc
+
+clean: ## remove what was built; fetched sources stay
+	rm -rf $(filter-out $(DEPS),$(wildcard $(BUILD)/*))
+
+help: ## show this
+	@echo 'Targets:'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' \
+	    Makefile
+	@echo 'Variables:'
+	@awk -F ' *[?]= *|## ' '/^[A-Z_]+ *[?]=/ \
+	    { printf "  %-13s %s%s\n", $$1, $$3, $$2 ? " [" $$2 "]" : "" }' \
+	    Makefile
+
+.PHONY: all demo test interop bench fuzz size lint install clean help
+
+# One rule an object: build/src/esp.o, and build/san/src/esp.o with sanitizers.
+# A folder adds flags with e.g. "$(BUILD)/tests/%.o: CPPFLAGS += -Itests".
+
+COMPILE = @mkdir -p $(@D); echo '  CC      $@'; \
+          $(CC) -std=c99 $(WARN) $(CPPFLAGS) $(CFLAGS) $(DEPFLAGS)
+
+$(BUILD)/san/%.o: %.c $(SETTINGS)
+	$(COMPILE) $(SAN) -c -o $@ $<
+
+$(BUILD)/%.o: %.c $(SETTINGS)
+	$(COMPILE) -c -o $@ $<
+
+ARCHIVE = @mkdir -p $(@D); echo '  AR      $@'; rm -f $@; \
+          $(AR) rcs $@ $(filter %.o,$^)
+
+$(LIB): $(CORE_SRC:%.c=$(BUILD)/%.o)
+	$(ARCHIVE)
+
+$(LIB_SAN): $(CORE_SRC:%.c=$(BUILD)/san/%.o)
+	$(ARCHIVE)
+
+$(PORT_OBJ) $(PORT_OBJ_SAN): CPPFLAGS += $(MBEDTLS_CFLAGS)
+$(PORT_OBJ) $(PORT_OBJ_SAN): | $(MBEDTLS_DEP)
+
+# Rewritten when a setting has changed, so that all is built again.
+REMEMBER = @mkdir -p $(@D); echo '$1' > $@.new; \
+           if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(BUILD)/settings: FORCE
+	$(call REMEMBER,$(CC) $(CFLAGS) $(CPPFLAGS) $(SAN))
+
+FORCE:
+
+include $(FRAGMENTS)
+
+test: $(TESTS)
+
+-include $(shell find $(BUILD) -name '*.d' -not -path '*/deps/*' 2>/dev/null)
