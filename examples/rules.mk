@@ -21,3 +21,6 @@ $(BUILD)/lwip/%.o: $(LWIP_DIR)/src/%.c $(BUILD)/settings
 	    -c -o $@ $<
 
 $(HOST_OBJS): CPPFLAGS += $(HOST_CPPFLAGS)
+
+# With -MMD, what a system header includes counts as one: also lwipopts.h.
+$(HOST_OBJS) $(LWIP_OBJS): DEPFLAGS = -MD -MP
