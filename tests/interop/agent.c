@@ -1,0 +1,140 @@
+/*
+ * The guest's echo servers: UDP and TCP port 7, IPv4 and IPv6.
+ * SPDX-License-Identifier: MIT
+ *
+ * UDP answers come from the address the question went to, which with a
+ * tunnel is not the one that the route would choose.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PORT 7
+
+static char buf[65536];
+
+static int
+listener(int family, int type)
+{
+    struct sockaddr_in6 a6 = {0};
+    struct sockaddr_in a4 = {0};
+    int s = socket(family, type, 0), one = 1, bad;
+
+    setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (family == AF_INET6) {
+        a6.sin6_family = AF_INET6;
+        a6.sin6_port = htons(PORT);
+        setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+        setsockopt(s, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof one);
+        bad = bind(s, (void *)&a6, sizeof a6);
+    } else {
+        a4.sin_family = AF_INET;
+        a4.sin_port = htons(PORT);
+        setsockopt(s, IPPROTO_IP, IP_PKTINFO, &one, sizeof one);
+        bad = bind(s, (void *)&a4, sizeof a4);
+    }
+    if (bad || (type == SOCK_STREAM && listen(s, 8))) {
+        perror("agent");
+        exit(1);
+    }
+    return s;
+}
+
+/* The packet info of a question, with what would pin the answer to a route
+ * taken out, does as that of the answer. */
+static void
+answer_source(struct msghdr *m)
+{
+    struct cmsghdr *c = CMSG_FIRSTHDR(m);
+
+    if (c && c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+        struct in_pktinfo info;
+
+        memcpy(&info, CMSG_DATA(c), sizeof info);
+        info.ipi_spec_dst = info.ipi_addr;
+        info.ipi_ifindex = 0;
+        memcpy(CMSG_DATA(c), &info, sizeof info);
+    } else if (c && c->cmsg_level == IPPROTO_IPV6) {
+        struct in6_pktinfo info;
+
+        memcpy(&info, CMSG_DATA(c), sizeof info);
+        info.ipi6_ifindex = 0;
+        memcpy(CMSG_DATA(c), &info, sizeof info);
+    }
+}
+
+static void
+echo_datagram(int s)
+{
+    char control[256];
+    struct sockaddr_storage from;
+    struct iovec v = {buf, sizeof buf};
+    struct msghdr m = {0};
+    ssize_t n;
+
+    m.msg_name = &from;
+    m.msg_namelen = sizeof from;
+    m.msg_iov = &v;
+    m.msg_iovlen = 1;
+    m.msg_control = control;
+    m.msg_controllen = sizeof control;
+    n = recvmsg(s, &m, 0);
+    if (n < 0) {
+        return;
+    }
+    v.iov_len = (size_t)n;
+    answer_source(&m);
+    if (sendmsg(s, &m, 0) < 0) {
+        perror("agent: sendmsg");
+    }
+}
+
+static void
+echo_stream(int s)
+{
+    int c = accept(s, NULL, NULL);
+    ssize_t n, done, k;
+
+    if (c < 0 || fork() != 0) {
+        close(c);
+        return;
+    }
+    while ((n = read(c, buf, sizeof buf)) > 0) {
+        for (done = 0; done < n; done += k) {
+            k = write(c, buf + done, (size_t)(n - done));
+            if (k < 0) {
+                _exit(1);
+            }
+        }
+    }
+    _exit(0);
+}
+
+int
+main(void)
+{
+    struct pollfd p[4] = {
+        {listener(AF_INET, SOCK_DGRAM), POLLIN, 0},
+        {listener(AF_INET6, SOCK_DGRAM), POLLIN, 0},
+        {listener(AF_INET, SOCK_STREAM), POLLIN, 0},
+        {listener(AF_INET6, SOCK_STREAM), POLLIN, 0},
+    };
+
+    signal(SIGCHLD, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    for (;;) {
+        poll(p, 4, -1);
+        for (int i = 0; i < 4; i++) {
+            if (p[i].revents & POLLIN) {
+                (i < 2 ? echo_datagram : echo_stream)(p[i].fd);
+            }
+        }
+    }
+}
