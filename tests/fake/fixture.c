@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "fake/fixture.h"
+
+#define CBC IPSEC_ENCR_AES_CBC
+#define GCM IPSEC_ENCR_AES_GCM_16
+#define SHA IPSEC_INTEG_HMAC_SHA2_256_128
+
+const struct suite suites[SUITES] = {
+    { "AES-CBC-128/SHA-256", CBC, SHA, 16, 32, 16, 16, 16 },
+    { "AES-CBC-192/SHA-256", CBC, SHA, 24, 32, 16, 16, 16 },
+    { "AES-CBC-256/SHA-256", CBC, SHA, 32, 32, 16, 16, 16 },
+    { "AES-GCM-128", GCM, 0, 20, 0, 8, 4, 16 },
+    { "AES-GCM-192", GCM, 0, 28, 0, 8, 4, 16 },
+    { "AES-GCM-256", GCM, 0, 36, 0, 8, 4, 16 },
+    { "ChaCha20-Poly1305", IPSEC_ENCR_CHACHA20_POLY1305, 0, 36, 0, 8, 4, 16 },
+    { "NULL/SHA-256", IPSEC_ENCR_NULL, SHA, 0, 32, 0, 4, 16 }
+};
+
+static char note[160];
+
+void
+fx_note(const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(note, sizeof note, format, ap);
+    va_end(ap);
+}
+
+void
+fx_assert_status(int got, int want, const char *file, int line)
+{
+    if (got != want) {
+        print_error("%s (%d), not %s (%d), in \"%s\"\n", ipsec_status_str(got),
+                    got, ipsec_status_str(want), want, note);
+        _fail(file, line);
+    }
+}
+
+int
+fx_random(void *user, void *buf, size_t len)
+{
+    struct fx *fx = user;
+    uint8_t *p = buf;
+
+    if (++fx->randoms == fx->random_fails_at) {
+        return -1;
+    }
+    for (; len > 0; len--) {
+        fx->random = fx->random * UINT64_C(6364136223846793005) + 1442695;
+        *p++ = (uint8_t)(fx->random >> 56);
+    }
+    return 0;
+}
+
+static void
+log_event(void *user, struct ipsec_sa *sa, int event)
+{
+    struct fx *fx = user;
+
+    if (fx->events < FX_LOG) {
+        fx->event[fx->events].sa = sa;
+        fx->event[fx->events].event = event;
+    }
+    fx->events++;
+    if (fx->on_event != NULL) {
+        fx->on_event(fx, sa, event);
+    }
+}
+
+static void
+log_acquire(void *user, struct ipsec_policy *policy,
+            const struct ipsec_flow *flow, int lane)
+{
+    struct fx *fx = user;
+
+    if (fx->acquires < FX_LOG) {
+        fx->acquire[fx->acquires].policy = policy;
+        fx->acquire[fx->acquires].flow = *flow;
+        fx->acquire[fx->acquires].lane = lane;
+    }
+    fx->acquires++;
+    if (fx->on_acquire != NULL) {
+        fx->on_acquire(fx, policy, flow);
+    }
+}
+
+static void
+log_audit(void *user, const struct ipsec_audit *event)
+{
+    struct fx *fx = user;
+    struct fx_audit *to = &fx->audit[fx->audits % FX_LOG];
+
+    to->status = event->status;
+    to->dir = event->dir;
+    to->spi = event->spi;
+    to->seq = event->seq;
+    to->flow = *event->flow;
+    to->layers = event->pkt->layers;
+    fx->audits++;
+    if (fx->on_audit != NULL) {
+        fx->on_audit(fx, event);
+    }
+}
+
+void
+fx_config(struct fx *fx, int tables)
+{
+    memset(fx, 0, sizeof *fx);
+    fake_crypto_init(&fx->crypto, &fx->st);
+    fx->random = 42;
+    fx->cfg.user = fx;
+    fx->cfg.crypto = &fx->crypto.api;
+    fx->cfg.random = fx_random;
+    fx->cfg.acquire = log_acquire;
+    fx->cfg.sa_event = log_event;
+    fx->cfg.audit = log_audit;
+    if (tables) {
+        fx->cfg.sad = fx->sad;
+        fx->cfg.sad_len = FX_SAD;
+        fx->index.bucket = fx->bucket;
+        fx->index.bucket_len = FX_BUCKETS;
+        fx->index.tuple = fx->tuple;
+        fx->index.tuple_len = FX_TUPLES;
+        fx->cfg.spd = &fx->index;
+    }
+}
+
+void
+fx_init(struct fx *fx, int tables)
+{
+    fx_config(fx, tables);
+    assert_status(ipsec_init(&fx->ips, &fx->cfg), IPSEC_OK);
+}
+
+size_t
+fx_events(const struct fx *fx, const struct ipsec_sa *sa, int event)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < fx->events && i < FX_LOG; i++) {
+        n += fx->event[i].event == event &&
+             (sa == NULL || fx->event[i].sa == sa);
+    }
+    return n;
+}
+
+void
+fx_sa_set(struct fx_sa *s, const struct suite *suite, int dir, int mode,
+          uint32_t spi, const char *local, const char *remote)
+{
+    struct ipsec_sa_params *q = &s->params;
+    size_t i;
+
+    memset(s, 0, sizeof *s);
+    for (i = 0; i < sizeof s->material; i++) {
+        s->material[i] = (uint8_t)(i * 11 + spi);
+    }
+    q->spi = spi;
+    q->reqid = 1;
+    q->dir = (uint8_t)dir;
+    q->proto = IPSEC_PROTO_ESP;
+    q->mode = (uint8_t)mode;
+    q->flags = IPSEC_SA_NEGOTIATED;
+    q->local = addr(local);
+    q->remote = addr(remote);
+    q->km.encr = suite->encr;
+    q->km.integ = suite->integ;
+    q->km.encr_key_len = suite->encr_key;
+    q->km.integ_key_len = suite->integ_key;
+    q->km.encr_key = suite->encr_key ? s->material : NULL;
+    q->km.integ_key = suite->integ_key ? s->material + 36 : NULL;
+    q->key = &s->key;
+    q->key_len = sizeof s->key;
+}
+
+int
+fx_sa_add(struct fx *fx, struct fx_sa *s)
+{
+    return ipsec_sad_add(&fx->ips, &s->sa, &s->params);
+}
+
+void
+fx_pkt_new(struct fx_pkt *p, const uint8_t *data, size_t len, size_t head,
+           size_t tail)
+{
+    p->size = head + len + tail;
+    p->mem = malloc(p->size > 0 ? p->size : 1);
+    assert_non_null(p->mem);
+    memset(p->mem, 0xa5, p->size);
+    if (len > 0) {
+        memcpy(p->mem + head, data, len);
+    }
+    ipsec_pkt_init(&p->pkt, p->mem, p->size, head, len);
+}
+
+void
+fx_pkt_build(struct fx_pkt *p, const struct packet_spec *spec, size_t head,
+             size_t tail)
+{
+    static uint8_t data[PACKET_MAX + 64];
+
+    fx_pkt_new(p, data, packet_build(data, spec), head, tail);
+}
+
+void
+fx_pkt_free(struct fx_pkt *p)
+{
+    free(p->mem);
+    p->mem = NULL;
+}
+
+int
+fx_pkt_is(const struct fx_pkt *p, const uint8_t *data, size_t len)
+{
+    return p->pkt.buf.len == len && memcmp(p->pkt.buf.data, data, len) == 0;
+}
+
+int
+sa_same(const struct ipsec_sa *x, const struct ipsec_sa *y)
+{
+    return x->packets == y->packets && x->bytes == y->bytes &&
+           x->seq == y->seq && x->used == y->used && x->state == y->state &&
+           x->in_flight == y->in_flight &&
+           memcmp(x->window, y->window, x->window_len * 4u) == 0;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "fake/fixture.h"
+
+/* Two hosts that talk to each other: see fixture.h. */
+
+static const char *const outer_a[] = { "192.0.2.1", "2001:db8::1" };
+static const char *const outer_b[] = { "198.51.100.2", "2001:db8:ff::2" };
+static const char *const inner_a[] = { "10.1.0.1", "2001:db8:a::1" };
+static const char *const inner_b[] = { "10.2.0.2", "2001:db8:b::2" };
+
+void
+pair_prepare(struct pair *pair, const struct suite *suite, int mode,
+             int version)
+{
+    int v6 = version == 6;
+
+    fx_init(&pair->a, 0);
+    fx_init(&pair->b, 0);
+    fx_sa_set(&pair->out, suite, IPSEC_OUT, mode, 0x1001, outer_a[v6],
+              outer_b[v6]);
+    fx_sa_set(&pair->in, suite, IPSEC_IN, mode, 0x1001, outer_b[v6],
+              outer_a[v6]);
+    memset(&pair->pa, 0, sizeof pair->pa);
+    pair->pa.action = IPSEC_ACTION_PROTECT;
+    pair->pa.dir = IPSEC_OUT | IPSEC_IN;
+    pair->pa.proto = IPSEC_PROTO_ESP;
+    pair->pa.mode = (uint8_t)mode;
+    pair->pa.reqid = 1;
+    pair->pb = pair->pa;
+}
+
+void
+pair_begin(struct pair *pair)
+{
+    assert_status(fx_sa_add(&pair->a, &pair->out), IPSEC_OK);
+    assert_status(fx_sa_add(&pair->b, &pair->in), IPSEC_OK);
+    assert_status(ipsec_spd_add(&pair->a.ips, &pair->pa), IPSEC_OK);
+    assert_status(ipsec_spd_add(&pair->b.ips, &pair->pb), IPSEC_OK);
+}
+
+void
+pair_init(struct pair *pair, const struct suite *suite, int mode, int version)
+{
+    pair_prepare(pair, suite, mode, version);
+    pair_begin(pair);
+}
+
+struct packet_spec
+pair_spec(const struct pair *pair, int version, uint8_t proto, size_t payload)
+{
+    int v6 = pair->out.params.local.version == 6;
+    struct packet_spec spec;
+
+    memset(&spec, 0, sizeof spec);
+    if (pair->out.params.mode == IPSEC_MODE_TRANSPORT) {
+        spec.src = outer_a[v6];
+        spec.dst = outer_b[v6];
+    } else {
+        spec.src = inner_a[version == 6];
+        spec.dst = inner_b[version == 6];
+    }
+    spec.proto = proto;
+    spec.sport = proto == 1 || proto == 58 ? 0x0800 : 5000;
+    spec.dport = 7;
+    spec.payload = payload;
+    return spec;
+}
+
+size_t
+pair_seal(struct pair *pair, const struct packet_spec *spec, uint8_t *wire)
+{
+    struct fx_pkt p;
+    size_t len;
+
+    fx_pkt_build(&p, spec, IPSEC_HEADROOM, IPSEC_TAILROOM);
+    assert_status(ipsec_outbound(&pair->a.ips, &p.pkt), IPSEC_OK);
+    len = p.pkt.buf.len;
+    memcpy(wire, p.pkt.buf.data, len);
+    fx_pkt_free(&p);
+    return len;
+}
+
+int
+pair_open(struct pair *pair, const uint8_t *wire, size_t len,
+          struct fx_pkt *p)
+{
+    fx_pkt_new(p, wire, len, 0, 0);
+    return ipsec_inbound(&pair->b.ips, &p->pkt);
+}
+
+int
+pair_offer(struct pair *pair, const uint8_t *wire, size_t len)
+{
+    struct fx_pkt p;
+    int rc = pair_open(pair, wire, len, &p);
+
+    fx_pkt_free(&p);
+    return rc;
+}

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# Unit tests, the vector walker and the fuzz targets.
+
+TEST_SAN ?= $(SAN)## sanitizers of the unit tests; empty: none, for speed
+
+ifneq ($(strip $(TEST_SAN)),)
+TEST_EXE  := $(BUILD)/tests
+TEST_OBJ  := $(BUILD)/san/tests
+TEST_LIB  := $(LIB_SAN)
+TEST_PORT := $(PORT_OBJ_SAN)
+else
+TEST_EXE  := $(BUILD)/quick
+TEST_OBJ  := $(BUILD)/tests
+TEST_LIB  := $(LIB)
+TEST_PORT := $(PORT_OBJ)
+endif
+
+TEST_NAMES := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
+FAKE_NAMES := $(patsubst tests/%.c,%,$(wildcard tests/fake/*.c))
+FAKE_OBJ   := $(FAKE_NAMES:%=$(TEST_OBJ)/%.o)
+UNIT       := $(TEST_NAMES:%=$(TEST_EXE)/%)
+
+TESTS += $(UNIT)
+
+TEST_LINK = @mkdir -p $(@D); echo '  LD      $@'; \
+            $(CC) $(CFLAGS) $(TEST_SAN) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+
+$(TEST_NAMES:%=$(TEST_OBJ)/%.o) $(FAKE_OBJ): \
+    CPPFLAGS += -Itests -Isrc -Iports/mbedtls $(CMOCKA_CFLAGS)
+$(TEST_NAMES:%=$(TEST_OBJ)/%.o) $(FAKE_OBJ): | $(CMOCKA_DEP)
+
+$(UNIT): $(TEST_EXE)/%: $(TEST_OBJ)/%.o $(FAKE_OBJ) $(TEST_PORT) \
+                        $(TEST_LIB) | $(CMOCKA_DEP) $(MBEDTLS_DEP)
+	$(TEST_LINK) $(CMOCKA_LIBS) $(MBEDTLS_LIBS)
+
+# Run the unit tests alone and stop at the first that fails. With TEST_SAN=
+# this is quick enough to be done a hundred times, as tests/mutate.py does.
+unit: $(UNIT)
+	@for t in $(UNIT); do \
+	    $$t > $(TEST_EXE)/output 2>&1 || { echo "$$t failed"; exit 1; }; \
+	done
+
+.PHONY: unit
