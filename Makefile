@@ -53,7 +53,7 @@ SETTINGS := $(BUILD)/settings
 export CC BUILD SABOTAGE LWIP_DIR MBEDTLS_DIR CMOCKA_DIR PYTHON
 
 # Targets that build from src/ alone; all others need lwIP, mbedTLS, CMocka.
-ALONE := all size install clean help $(LIB)
+ALONE := all size lint install clean help deps-new $(LIB)
 ifneq ($(filter-out $(ALONE),$(MAKECMDGOALS)),)
 include scripts/deps.mk
 FRAGMENTS := $(wildcard tests/rules.mk tests/lwip/rules.mk \
@@ -79,19 +79,23 @@ lint: ## check the rules of the house that a machine can check
 
 install: $(LIB) ## install headers, library and libipsec-embedded.pc
 
+deps-new: ## fetch newer lwIP, mbedTLS and CMocka, to test with
+	@DEPS=$(DEPS) sh scripts/deps.sh lwip-2.2.1 mbedtls-3.6.6 cmocka-1.1.7
+
 clean: ## remove what was built; fetched sources stay
 	rm -rf $(filter-out $(DEPS),$(wildcard $(BUILD)/*))
 
 help: ## show this
 	@echo 'Targets:'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' \
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' \
 	    Makefile
 	@echo 'Variables:'
 	@awk -F ' *[?]= *|## ' '/^[A-Z_]+ *[?]=/ \
 	    { printf "  %-13s %s%s\n", $$1, $$3, $$2 ? " [" $$2 "]" : "" }' \
 	    Makefile
 
-.PHONY: all demo test interop bench fuzz size lint install clean help
+.PHONY: all demo test interop bench fuzz size lint install deps-new
+.PHONY: clean help
 
 # One rule an object: build/src/esp.o, and build/san/src/esp.o with sanitizers.
 # A folder adds flags with e.g. "$(BUILD)/tests/%.o: CPPFLAGS += -Itests".

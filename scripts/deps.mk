@@ -3,15 +3,13 @@
 # Included by the Makefile for the targets that need them.
 
 # deps.sh finds or fetches what no variable names; make then starts again.
-NEED := $(if $(LWIP_DIR),,lwip) $(if $(MBEDTLS_DIR),,mbedtls) \
-        $(if $(CMOCKA_DIR),,cmocka)
-NEED_MK := $(patsubst %,$(DEPS)/%.mk,$(strip $(NEED)))
+NEED := cc $(if $(LWIP_DIR),,lwip) $(if $(MBEDTLS_DIR),,mbedtls) \
+        $(if $(CMOCKA_DIR),,cmocka) $(if $(filter test,$(MAKECMDGOALS)),decoder)
+NEED_MK := $(patsubst %,$(DEPS)/%.mk,$(NEED))
 
-ifneq ($(NEED_MK),)
 $(NEED_MK) &: scripts/deps.sh
-	@DEPS=$(DEPS) sh scripts/deps.sh $(strip $(NEED))
+	@DEPS=$(DEPS) sh scripts/deps.sh $(NEED)
 include $(NEED_MK)
-endif
 
 LWIP_CFLAGS := -isystem $(LWIP_DIR)/src/include
 LWIP_DEP    := $(LWIP_DIR)/src/include/lwip/init.h

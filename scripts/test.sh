@@ -8,10 +8,15 @@ passed=0 failed=0 skipped=0
 out=$BUILD/tests/output
 mkdir -p "$BUILD/tests"
 
-# count WORD: cases that CMocka's summaries in $out give for it
+# count WORD: cases that CMocka's summaries in $out give for it, such as
+# "[  PASSED  ] 7 test(s)." or "[  SKIPPED ] group: 1 test(s), listed below:"
 count() {
-    awk -v w="$1" '$1 == "[" && $2 == w && $3 == "]" && $4 ~ /^[0-9]+$/ &&
-        $5 ~ /^test\(s\)/ { n += $4 } END { print n + 0 }' "$out"
+    awk -v word="$1" '$1 == "[" && $2 == word && $3 == "]" {
+            for (i = 5; i <= NF; i++) {
+                if ($i ~ /^test\(s\)/) { n += $(i - 1) }
+            }
+        }
+        END { print n + 0 }' "$out"
 }
 
 line() {
