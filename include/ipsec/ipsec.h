@@ -1,0 +1,256 @@
+/*
+ * libipsec - IPsec for systems of any size (RFC 4301, 4303)
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef IPSEC_IPSEC_H
+#define IPSEC_IPSEC_H
+
+#include "ipsec/crypto.h"
+#include "ipsec/sad.h"
+#include "ipsec/spd.h"
+#include "ipsec/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * @file ipsec.h
+ *
+ * The library turns IP packets into ESP packets and back. It sends nothing,
+ * receives nothing, allocates nothing, and keeps no global state: the caller
+ * hands in a packet and gets back the packet and a verdict.
+ *
+ * Memory.    Every object is the caller's. An object added to a database
+ *            (a policy, an SA) is linked in place and must stay valid, and
+ *            must not be moved, until it is removed. There is no close
+ *            function: a context with empty databases may be discarded.
+ * Contents.  Members below a "private" line are visible only so that the
+ *            compiler knows the size. No build option changes a public
+ *            structure: the library and its user may be built apart.
+ * Threads.   No locks inside. Contexts are independent. Within one context,
+ *            packet calls (ipsec_outbound, _inbound, _resume) may run on
+ *            several processors at once, provided that each brings its own
+ *            `stats`, that no SA is on two of them at a time (give each its
+ *            lane), and that no other call runs meanwhile; callbacks then
+ *            only take note.
+ * Callbacks. May call anything on the databases, but not the packet calls,
+ *            nor ipsec_tick(). Nothing may be called from an interrupt.
+ * Integers.  Host byte order, except bytes in arrays, which are as on the
+ *            wire. Lengths are in bytes, times in seconds.
+ * Errors.    `int` results: 0 or a positive verdict, or a negative
+ *            IPSEC_ERR_* (types.h). A negative verdict on a packet means
+ *            "drop it".
+ */
+
+#define IPSEC_VERSION_MAJOR 0
+#define IPSEC_VERSION_MINOR 1
+#define IPSEC_VERSION_PATCH 0
+
+/** Room that suffices for any one SA: see ipsec_sa_room() for its need. */
+#define IPSEC_HEADROOM 88 /**< IPv6 40 + ESP 8 + IV 16 = 64; kept for AH: 88 */
+#define IPSEC_TAILROOM 52 /**< pad 15 + trailer 2 + ICV 32, rounded up */
+
+/** Most SAs around one packet, nested or in a bundle. */
+#define IPSEC_DEPTH 4
+
+/** Counters of packets. They wrap; they are never reset. */
+struct ipsec_stats {
+    size_t out_protect, out_bypass, in_protect, in_bypass;
+    size_t in_consumed;               /**< dummy packets */
+    size_t in_drop[IPSEC_DROP_COUNT]; /**< by reason: in_drop[-status] */
+    size_t out_drop[IPSEC_DROP_COUNT];
+};
+
+/** A policy that a caller remembers, e.g. with a socket. Good only for
+ * packets of one flow; revalidated by the library. Zeroed: none. */
+struct ipsec_hint {
+    struct ipsec_policy *policy;
+    uint32_t             generation;
+};
+
+#define IPSEC_PKT_TRANSIT 0x01u /**< neither from nor to this host: forwarded.
+                                 *   Out: transport mode is refused (RFC 4301
+                                 *   section 4.1). In: IPsec that isn't ours
+                                 *   goes by its policy, not to NO_SA */
+#define IPSEC_PKT_FRAG_OK 0x02u /**< out, IPv6: the result may be fragmented,
+                                 *   we being its source (for IPv4 its DF
+                                 *   says so) */
+
+/**
+ * A packet on its way through the library. `buf.data` points at the IP
+ * header before and after. Zero it, then set the first part, or use
+ * ipsec_pkt_init(). It may live on the stack unless `done` is set.
+ */
+struct ipsec_pkt {
+    struct ipsec_buf     buf;
+    void                *user;     /**< the caller's; never touched */
+    struct ipsec_hint   *hint;     /**< out: or NULL */
+    struct ipsec_stats  *stats;    /**< or NULL: the context's */
+
+    /** An asynchronous engine calls this, instead of making the caller wait,
+     * when it is done with an operation of ipsec_op_pkt(op), and it goes on
+     * with ipsec_resume(). NULL: no call on this packet answers PENDING. */
+    void               (*done)(struct ipsec_op *op, int result);
+    uint8_t              spd_id;   /**< which SPD; often 0 */
+    uint8_t              lane;     /**< out: see ipsec_sa_params.lane */
+    uint8_t              flags;    /**< IPSEC_PKT_* */
+
+    /* results */
+    uint8_t              layers;   /**< how many SAs: 0 is "in clear" */
+    struct ipsec_sa     *sa[IPSEC_DEPTH]; /**< in the order applied; valid
+                                    *   until the next call on the SAD */
+    uint16_t             head, tail; /**< of IPSEC_ERR_ROOM: what it takes */
+    uint16_t             mtu;      /**< of IPSEC_ERR_TOO_BIG */
+
+    /* private */
+    uint8_t              held, stage, passed;
+    uint64_t             seq;
+    struct ipsec_op      op;
+    uint8_t              aad[IPSEC_AAD_MAX];
+};
+
+/** An auditable event: a packet was dropped (RFC 4301 sections 4.4.1 and 5.2,
+ * RFC 4303 section 4). Valid during the callback. */
+struct ipsec_audit {
+    int                      status; /**< why: the IPSEC_ERR_* */
+    uint8_t                  dir;    /**< IPSEC_IN or IPSEC_OUT */
+    uint32_t                 spi;    /**< 0 when there is none */
+    uint64_t                 seq;    /**< with the high half, if ESN */
+    const struct ipsec_flow *flow;   /**< of the outermost header still there;
+                                      *   zeroed where none could be read */
+    const struct ipsec_pkt  *pkt;    /**< to quote it while layers is 0 */
+};
+
+/** What happened to an SA. */
+enum ipsec_event {
+    IPSEC_EVENT_SOFT = 1, /**< due for replacement; once */
+    IPSEC_EVENT_HARD,     /**< carries no packet any more: remove it; once */
+    IPSEC_EVENT_RELEASED  /**< removed earlier; its memory is now free; once */
+};
+
+/**
+ * What the library needs from its surroundings. Shared and constant; must
+ * stay valid as long as the context. Zero it, then set what you need:
+ * only `crypto` and `random` are required.
+ */
+struct ipsec_config {
+    void                      *user;   /**< first argument of each callback */
+    const struct ipsec_crypto *crypto; /**< e.g. &ipsec_mbedtls */
+
+    /** Fill `buf` with unpredictable bytes (SPIs, hash keys). 0 or negative. */
+    int (*random)(void *user, void *buf, size_t len);
+
+    /**
+     * A packet needs an SA that is not there. Raised for every such packet
+     * until one is, if only a larval one: reserve it here and now. The
+     * packet is unchanged: its caller may keep it and offer it again.
+     */
+    void (*acquire)(void *user, struct ipsec_policy *policy,
+                    const struct ipsec_flow *flow, int lane);
+
+    /**
+     * `event` is an enum ipsec_event. HARD comes alone where SOFT is overdue
+     * too. SOFT comes again for an SA whose life->soft_seq was raised, HARD
+     * for one whose life->hard_seq was. The SA may be removed here and now;
+     * if a packet of it is being processed, RELEASED follows.
+     */
+    void (*sa_event)(void *user, struct ipsec_sa *sa, int event);
+
+    /** A packet was dropped. Rate limiting is the callee's affair. */
+    void (*audit)(void *user, const struct ipsec_audit *event);
+
+    /** Optional tables for O(1) lookup; without them, lists. `sad_len` is a
+     * power of two, about one for each SA. Cleared by ipsec_init(). */
+    struct ipsec_sad_bucket *sad;
+    size_t                   sad_len;
+    struct ipsec_spd_index  *spd;
+};
+
+/** One IPsec boundary: an SPD and a SAD. Use ipsec_init(). */
+struct ipsec {
+    struct ipsec_stats stats;      /**< read-only */
+    uint32_t           generation; /**< of the SPD: another after a change */
+    uint32_t           sa_generation; /**< likewise of the SAD: try again what
+                                    *   met IPSEC_ERR_NO_SA */
+    /* private */
+    const struct ipsec_config *cfg;
+    struct ipsec_sad_bucket    sad_one;
+    struct ipsec_policy       *spd_one;
+    uint64_t                   hash_key[2];
+    uint32_t                   now;
+    size_t                     swept;
+};
+
+/** Start with empty databases at time 0: every packet is discarded.
+ * IPSEC_OK, IPSEC_ERR_ARG (a required member is missing, a table's length is
+ * not a power of two), or IPSEC_ERR_RANDOM (hash keys). */
+int ipsec_init(struct ipsec *ips, const struct ipsec_config *cfg);
+
+/**
+ * Tell the library the time, on any clock that only goes forward (an earlier
+ * time than the last is ignored), and let it raise `sa_event`. The library
+ * never asks for the time: between calls it stands still. A SAD with a table
+ * is swept a part at a time, all of it in 64 seconds, so events may be that
+ * late (leave more between soft and hard); no packet passes a hard lifetime
+ * whatever the sweep.
+ *
+ * @return when to call again, at the latest.
+ */
+uint32_t ipsec_tick(struct ipsec *ips, uint32_t now);
+
+/** The time last told. */
+uint32_t ipsec_now(const struct ipsec *ips);
+
+/**
+ * Process a packet on its way out (RFC 4301 section 5.1), in place.
+ *
+ * All SAs of a bundle are chosen, and room, lifetimes and MTU checked, before
+ * the first byte is changed and the first sequence number used. TCP, UDP and
+ * IPv4 header checksums must be final. Transport mode takes whole datagrams
+ * only (RFC 4303 section 3.3.4).
+ *
+ * @return IPSEC_OK       protected: send `pkt->buf`
+ *         IPSEC_BYPASS   send it as it is
+ *         IPSEC_PENDING  `pkt` and its buffers are lent to the backend
+ *                        until pkt->done() is called
+ *         negative       drop it
+ */
+int ipsec_outbound(struct ipsec *ips, struct ipsec_pkt *pkt);
+
+/**
+ * Process a packet that has arrived (RFC 4301 section 5.2), in place: ESP
+ * or plain. Bytes behind the IP packet's own length (link padding) are let
+ * be. Fragments of ESP must be reassembled first. Plaintext is exposed only
+ * after its ICV was verified.
+ *
+ * @return as ipsec_outbound(); IPSEC_OK and IPSEC_BYPASS mean "deliver",
+ *         IPSEC_CONSUMED "forget it".
+ */
+int ipsec_inbound(struct ipsec *ips, struct ipsec_pkt *pkt);
+
+/**
+ * Next part of a call that returned IPSEC_PENDING, from pkt->done() or later,
+ * where ipsec_outbound() may be called. `result` is what the engine reported.
+ * Packets may be resumed in any order; the replay window is checked again
+ * here, for two copies of one packet may have been in the engine together.
+ *
+ * @return as the first part: IPSEC_PENDING when there is another layer.
+ */
+int ipsec_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result);
+
+/** Ready `pkt` for a packet of `len` bytes at `mem + headroom` in `size`
+ * bytes of memory; all else is cleared. */
+void ipsec_pkt_init(struct ipsec_pkt *pkt, void *mem, size_t size,
+                    size_t headroom, size_t len);
+
+/** The selectors of a packet, seen from our side. IPSEC_OK, or
+ * IPSEC_ERR_MALFORMED. */
+int ipsec_flow_parse(struct ipsec_flow *flow, int dir,
+                     const struct ipsec_buf *buf);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

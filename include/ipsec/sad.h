@@ -1,0 +1,207 @@
+/*
+ * libipsec - IPsec for systems of any size (RFC 4301, 4303)
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef IPSEC_SAD_H
+#define IPSEC_SAD_H
+
+#include "ipsec/crypto.h"
+#include "ipsec/spd.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** @file sad.h  Security Association Database (RFC 4301 section 4.4.2). */
+
+#define IPSEC_SA_ESN         0x0001u /**< 64-bit sequence numbers */
+#define IPSEC_SA_NO_REPLAY   0x0002u /**< in: no anti-replay */
+#define IPSEC_SA_NEGOTIATED  0x0004u /**< the key is new: never used before */
+#define IPSEC_SA_DF_COPY     0x0080u /**< tunnel out: outer DF as the inner's
+                                      *   (set, where that is IPv6) */
+#define IPSEC_SA_DF_SET      0x0100u /**< ... or always; neither: clear */
+#define IPSEC_SA_DSCP_SET    0x0200u /**< outer DSCP is `dscp`, not a copy */
+#define IPSEC_SA_NO_ECN      0x0400u /**< RFC 6040 compatibility mode: outer
+                                      *   ECN is Not-ECT */
+#define IPSEC_SA_LABEL_COPY  0x1000u /**< 6 in 6: outer flow label as the
+                                      *   inner's; otherwise 0 */
+
+/**
+ * When an SA must be replaced (`soft`) and may not be used any more
+ * (`hard`): time, bytes or sequence number, whichever comes first; 0 is
+ * "none". Bytes are those that the algorithms are applied to, padding
+ * included. The last packet allowed is the one that reaches `hard`.
+ *
+ * The caller's, shared by any number of SAs, valid as long as they; constant
+ * but for `soft_seq` and `hard_seq` of an SA whose numbers are noted in
+ * non-volatile memory: raise both when the next reservation is written.
+ */
+struct ipsec_lifetime {
+    uint64_t soft_bytes, hard_bytes;
+    uint64_t soft_seq, hard_seq;
+    uint32_t soft_s, hard_s;       /**< seconds after ipsec_sad_add() */
+};
+
+/** All that ipsec_sad_add() needs to know. Zero it first. Not kept: it may
+ * be on the stack, and the caller wipes the keys in it. */
+struct ipsec_sa_params {
+    uint32_t            spi;       /**< a larval SA keeps the one it has */
+    uint32_t            reqid;     /**< whose packets it carries; not 0 */
+    uint8_t             dir;       /**< IPSEC_OUT or IPSEC_IN */
+    uint8_t             proto;     /**< enum ipsec_proto */
+    uint8_t             mode;      /**< enum ipsec_mode */
+    uint8_t             lane;      /**< out: 0, or only for packets of this
+                                    *   lane: a class of traffic (RFC 4301
+                                    *   4.1), a processor (RFC 9611) */
+    uint8_t             spd_id;    /**< in: of the SPD to check against */
+    uint8_t             dscp;      /**< of IPSEC_SA_DSCP_SET, 0 to 63 */
+    uint16_t            flags;     /**< IPSEC_SA_* */
+    struct ipsec_addr   local, remote; /**< outer addresses; in transport mode
+                                    *   those of the packets themselves */
+    uint16_t            mtu;       /**< out: path MTU; 0: unknown */
+
+    /**
+     * The last sequence number used (out), or up to which all count as seen
+     * (in): 0 for a new key; the noted life->hard_seq after a restart.
+     *
+     * A counter-mode key (GCM, ChaCha20-Poly1305) must never seal two packets
+     * under one number (RFC 4106 section 2). So without IPSEC_SA_NEGOTIATED,
+     * which says that the key is new, such an outbound SA is refused unless
+     * life->hard_seq reserves its numbers: the caller notes hard_seq in
+     * non-volatile memory before setting it, starts from it the next time,
+     * and the library never passes it. Inbound, the same keeps packets of
+     * before a restart from being accepted again after it.
+     */
+    uint64_t            seq;
+
+    const struct ipsec_lifetime *life;     /**< or NULL: none. Kept. */
+    const struct ipsec_crypto   *crypto;   /**< or NULL: the context's. Kept. */
+    struct ipsec_keymat          km;
+    void     *key;                 /**< memory for the expanded key, aligned
+                                    *   for any type. Kept ... */
+    size_t    key_len;             /**< ... at least crypto->key_size() bytes */
+    uint32_t *window;              /**< in: replay window, or NULL. Kept ... */
+    uint16_t  window_len;          /**< ... in words of 32 packets, a power of
+                                    *   two; with NULL, 0: 64 packets */
+};
+
+enum ipsec_sa_state {
+    IPSEC_SA_NONE,                 /**< in no database */
+    IPSEC_SA_LARVAL,               /**< reserved: carries nothing yet */
+    IPSEC_SA_MATURE,
+    IPSEC_SA_DEAD                  /**< removed, with packets in the engine */
+};
+
+/** An SA. Zeroed memory of the caller's; only read the upper part. */
+struct ipsec_sa {
+    uint64_t            packets, bytes;
+    uint64_t            seq;       /**< last used, or highest accepted */
+    size_t              drop_auth, drop_replay, drop_other;
+    uint32_t            spi, reqid;
+    uint32_t            used;      /**< when it last carried a packet */
+    struct ipsec_addr   local, remote;
+    uint8_t             dir, proto, mode, lane, spd_id, dscp;
+    uint8_t             state;     /**< enum ipsec_sa_state */
+    uint8_t             warned;    /**< private */
+    uint16_t            flags, mtu;
+    uint16_t            in_flight; /**< packets being processed */
+    void               *user;      /**< the caller's; never touched */
+    /* private */
+    uint16_t                     window_len;
+    uint8_t                      iv_len, align, icv_len, alg;
+    struct ipsec_sa             *next_spi, *next_reqid;
+    const struct ipsec_lifetime *life;
+    const struct ipsec_crypto   *crypto;
+    void                        *key;
+    uint32_t                    *window;
+    uint32_t                     window_own[2];
+    uint32_t                     born, until;
+};
+
+/** Heads of two chains: by SPI (all SAs) and by reqid (outbound ones). */
+struct ipsec_sad_bucket {
+    struct ipsec_sa *spi, *reqid;
+};
+
+/**
+ * Make `sa`, zeroed, larval: an SA to be, found but carrying nothing.
+ *
+ * IPSEC_IN gives it an SPI (random, over 255, of no other SA): read
+ * sa->spi. IPSEC_OUT stops further `acquire` for its reqid. Complete it with
+ * ipsec_sad_add(), or have IPSEC_EVENT_HARD raised when `seconds` (not 0) have
+ * passed; remove it then.
+ *
+ * @return IPSEC_OK, IPSEC_ERR_RANDOM, IPSEC_ERR_EXISTS (`sa` is in, or no
+ *         free SPI was found), IPSEC_ERR_UNSUPPORTED (protocol), IPSEC_ERR_ARG.
+ */
+int ipsec_sad_reserve(struct ipsec *ips, struct ipsec_sa *sa, int dir,
+                      int proto, uint32_t reqid, uint32_t seconds);
+
+/**
+ * Set up `sa`, zeroed or larval, and put it in the SAD. An outbound SA is
+ * used from the next packet on, in preference to older ones of its reqid.
+ * On an error `sa` is as it was.
+ *
+ * @return IPSEC_OK, or
+ *         IPSEC_ERR_EXISTS      `sa` is in; or SPI and protocol (out: and
+ *                               remote address) are another's
+ *         IPSEC_ERR_UNSUPPORTED protocol, algorithms or flags
+ *         IPSEC_ERR_SPI, _ADDR, _KEY, _NO_INTEG, _STATIC_KEY, _WINDOW,
+ *         IPSEC_ERR_LIFETIME    see there
+ *         IPSEC_ERR_ROOM        `key_len` is too small
+ *         IPSEC_ERR_CRYPTO      the backend could not take the key
+ *         IPSEC_ERR_ARG         anything else: the caller's mistake
+ */
+int ipsec_sad_add(struct ipsec *ips, struct ipsec_sa *sa,
+                  const struct ipsec_sa_params *params);
+
+/** The peer, or we, moved: new outer addresses. Keys, sequence number and
+ * window stay. IPSEC_OK, IPSEC_ERR_ADDR, IPSEC_ERR_EXISTS (as in
+ * ipsec_sad_add()), IPSEC_ERR_ARG (not in the SAD). */
+int ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa,
+                     const struct ipsec_addr *local,
+                     const struct ipsec_addr *remote);
+
+/**
+ * Take `sa` out and wipe its key.
+ *
+ * @return IPSEC_OK       its memory is the caller's again
+ *         IPSEC_PENDING  packets of it are being processed: those in the
+ *                        engine will be dropped, and IPSEC_EVENT_RELEASED
+ *                        tells when the memory (and the key's and window's)
+ *                        may be used again
+ *         IPSEC_ERR_ARG  it was not in
+ */
+int ipsec_sad_remove(struct ipsec *ips, struct ipsec_sa *sa);
+
+/** SA by direction, SPI and protocol and, if not NULL, where its packets
+ * go to: in, our address; out, the peer's. Larval ones too. Or NULL. */
+struct ipsec_sa *ipsec_sad_lookup(const struct ipsec *ips, int dir,
+                                  uint32_t spi, int proto,
+                                  const struct ipsec_addr *dst);
+
+/** The outbound SA that the next packet of `reqid` and `lane` will use: the
+ * newest of that lane, or else of lane 0; a larval one only if there is no
+ * other; or NULL. */
+struct ipsec_sa *ipsec_sad_newest(const struct ipsec *ips, uint32_t reqid,
+                                  int lane);
+
+/** Walk: NULL gives the first, the last gives NULL. Do not change the SAD
+ * during a walk, except by removing `sa` after its successor was asked for. */
+struct ipsec_sa *ipsec_sad_next(const struct ipsec *ips,
+                                const struct ipsec_sa *sa);
+
+/** Most bytes that `sa` adds ahead of (`*head`) and behind (`*tail`) a
+ * packet. */
+void ipsec_sa_room(const struct ipsec_sa *sa, size_t *head, size_t *tail);
+
+/** Largest packet, IP header included, that `sa` makes no larger than
+ * `link_mtu`; 0: none. In transport mode: one whose IP header has neither
+ * options nor extension headers. */
+size_t ipsec_sa_mtu(const struct ipsec_sa *sa, size_t link_mtu);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

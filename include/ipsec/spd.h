@@ -1,0 +1,147 @@
+/*
+ * libipsec - IPsec for systems of any size (RFC 4301, 4303)
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef IPSEC_SPD_H
+#define IPSEC_SPD_H
+
+#include "ipsec/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** @file spd.h  Security Policy Database (RFC 4301 section 4.4.1). */
+
+struct ipsec;
+
+enum ipsec_dir    { IPSEC_OUT = 1, IPSEC_IN = 2 };
+enum ipsec_action { IPSEC_ACTION_DISCARD, IPSEC_ACTION_BYPASS,
+                    IPSEC_ACTION_PROTECT };
+enum ipsec_proto  { IPSEC_PROTO_ESP = 50, IPSEC_PROTO_AH = 51 };
+enum ipsec_mode   { IPSEC_MODE_TRANSPORT = 1, IPSEC_MODE_TUNNEL = 2 };
+
+/** An address and how many of its leading bits count; 0: any address. */
+struct ipsec_prefix {
+    uint8_t byte[16];              /**< as on the wire; bits that do not
+                                    *   count may be anything */
+    uint8_t bits;
+};
+
+/* What a selector says about the ports of a packet. */
+#define IPSEC_SEL_LOCAL_PORT  0x01u /**< they count; otherwise ANY */
+#define IPSEC_SEL_REMOTE_PORT 0x02u
+
+/**
+ * A set of flows; zeroed, every flow. Port ranges include both ends, and
+ * 65535..0 is OPAQUE (RFC 4301 section 4.4.1.1), as in an IKEv2 traffic
+ * selector: it matches packets whose ports can't be seen, and only those. ANY
+ * matches both. For ICMP the ports are type << 8 | code: set either side.
+ *
+ * An address range that is no prefix becomes several policies of one reqid:
+ * see ipsec_prefix_split().
+ */
+struct ipsec_selector {
+    struct ipsec_prefix local, remote;
+    uint8_t             version;   /**< 4, 6, or 0: either */
+    uint8_t             proto;     /**< next layer protocol; 0: ANY */
+    uint8_t             spd_id;    /**< which SPD; often 0 */
+    uint8_t             set;       /**< IPSEC_SEL_LOCAL_PORT, _REMOTE_PORT */
+    uint16_t            local_port_lo, local_port_hi;
+    uint16_t            remote_port_lo, remote_port_hi;
+};
+
+/**
+ * An SPD entry: SPD-S, SPD-O or SPD-I by `action` and `dir`. Zero it, fill
+ * it in, then ipsec_spd_add(). Valid, unmoved and unchanged until removed.
+ * To change a policy without a gap, add the new one at the same or a lower
+ * priority number, then remove the old one.
+ *
+ * Policy and SA meet in the `reqid`, a number of the caller's: a packet out
+ * goes over the newest SA with the policy's reqid, and a packet in must have
+ * come over one. Several policies may share it (a CHILD_SA with several
+ * traffic selectors). A PROTECT policy with reqid 0 has no SA of its own: it
+ * only raises `acquire`, on which the key daemon adds a narrower policy.
+ */
+struct ipsec_policy {
+    struct ipsec_selector sel;
+    uint8_t               action;   /**< enum ipsec_action */
+    uint8_t               dir;      /**< IPSEC_OUT, IPSEC_IN, or both (|) */
+    uint8_t               proto;    /**< what SAs of its reqid must be: enum */
+    uint8_t               mode;     /**< ipsec_proto, ipsec_mode; 0: either */
+    uint32_t              priority; /**< lowest wins; of equals, the oldest */
+    uint32_t              reqid;
+    struct ipsec_policy  *outer;    /**< SA bundle: protect the result again,
+                                     *   as this one says, whether it is in
+                                     *   the SPD or not; NULL: no more. Valid
+                                     *   as long as this one */
+    void                 *user;     /**< the caller's; never touched */
+    /* private */
+    uint8_t               linked;
+    uint16_t              tuple;
+    uint32_t              age;
+    struct ipsec_policy  *next;
+};
+
+/**
+ * Put `policy` into the SPD.
+ *
+ * @return IPSEC_OK, IPSEC_ERR_EXISTS (it is in), IPSEC_ERR_PORTS,
+ *         IPSEC_ERR_PREFIX, IPSEC_ERR_BUNDLE, IPSEC_ERR_UNSUPPORTED
+ *         (protocol), or IPSEC_ERR_ARG (action, direction, mode).
+ */
+int ipsec_spd_add(struct ipsec *ips, struct ipsec_policy *policy);
+
+/** Take `policy` out; SAs of its reqid stay. Its memory is the caller's.
+ * One that is not in is left alone. */
+void ipsec_spd_remove(struct ipsec *ips, struct ipsec_policy *policy);
+
+/** The policy for a flow in one direction, or NULL. With ipsec_sad_newest()
+ * of its reqid it answers "what protects this flow?". */
+struct ipsec_policy *ipsec_spd_lookup(const struct ipsec *ips, int dir,
+                                      const struct ipsec_flow *flow);
+
+/** Walk: NULL gives the first, the last gives NULL. In order of priority
+ * when the SPD has no index. Do not change the SPD during a walk. */
+struct ipsec_policy *ipsec_spd_next(const struct ipsec *ips,
+                                    const struct ipsec_policy *policy);
+
+/** Cut the range `lo`..`hi`, both included, into prefixes, at most `max` (62
+ * always do for IPv4, 254 for IPv6).
+ *
+ * @return how many; 0: more than `max`, lo > hi, or mixed versions. */
+size_t ipsec_prefix_split(struct ipsec_prefix *prefix, size_t max,
+                          const struct ipsec_addr *lo,
+                          const struct ipsec_addr *hi);
+
+/** A tuple space of one key shape: private. */
+struct ipsec_tuple {
+    uint32_t best;                 /* no policy here has a lower number */
+    uint32_t count;
+    uint16_t next;                 /* by `best`; index + 1, or 0 */
+    uint8_t  local_bits, remote_bits;
+    uint8_t  version, fields;
+};
+
+/**
+ * Optional memory that makes policy lookup a hash probe per key shape in
+ * use, best priority first. Without it the SPD is one list, which is right
+ * for some dozens of policies: the same code, with one shape, one bucket.
+ * A rule set with more shapes than `tuple_len` puts the rest in one list.
+ * Set the first four members; it belongs to one context, until its end.
+ */
+struct ipsec_spd_index {
+    struct ipsec_policy **bucket;
+    size_t                bucket_len; /**< a power of two, about one a policy */
+    struct ipsec_tuple   *tuple;
+    uint16_t              tuple_len;
+    /* private */
+    uint16_t              tuple_first; /* index + 1, or 0 */
+    uint64_t              hash_key[11];
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
