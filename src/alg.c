@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "inner.h"
+
+/* The transforms: a row each. What they do is the backend's affair; here is
+ * what they mean for the layout of a packet and for keys. */
+
+struct encr {
+    uint8_t id, iv_len, align, icv_len, flags, salt_len, key_min, key_max;
+};
+
+struct integ {
+    uint8_t id, icv_len, key_len;
+};
+
+/* All ciphertexts end on a 4-byte boundary (RFC 4303 section 2.4). */
+static const struct encr encr_rows[] = {
+    { IPSEC_ENCR_NULL, 0, 4, 0, 0, 0, 0, 0 },
+    { IPSEC_ENCR_AES_CBC, 16, 16, 0, ALG_IV_TEXT, 0, 16, 32 },
+    { IPSEC_ENCR_AES_GCM_16, 8, 4, 16, ALG_AEAD, 4, 16, 32 },
+    { IPSEC_ENCR_CHACHA20_POLY1305, 8, 4, 16, ALG_AEAD, 4, 32, 32 }
+};
+
+/* An HMAC key is as long as the digest (RFC 4868 section 2.1.1). */
+static const struct integ integ_rows[] = {
+    { IPSEC_INTEG_HMAC_SHA2_256_128, 16, 32 }
+};
+
+static const struct encr *
+encr_find(uint16_t id)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof encr_rows / sizeof encr_rows[0]; i++) {
+        if (encr_rows[i].id == id) {
+            return &encr_rows[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct integ *
+integ_find(uint16_t id)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof integ_rows / sizeof integ_rows[0]; i++) {
+        if (integ_rows[i].id == id) {
+            return &integ_rows[i];
+        }
+    }
+    return NULL;
+}
+
+static int
+key_check(const struct encr *encr, const struct ipsec_keymat *km)
+{
+    size_t len = km->encr_key_len;
+
+    if (encr->key_max == 0) {
+        return len == 0 ? IPSEC_OK : IPSEC_ERR_KEY;
+    }
+    if (len < (size_t)encr->key_min + encr->salt_len ||
+        len > (size_t)encr->key_max + encr->salt_len ||
+        (len - encr->salt_len) % 8 != 0) {
+        return IPSEC_ERR_KEY;
+    }
+    return IPSEC_OK;
+}
+
+/* see inner.h */
+int
+ipsec_alg_find(struct ipsec_alg *alg, const struct ipsec_keymat *km)
+{
+    const struct encr *encr = encr_find(km->encr);
+    const struct integ *integ = integ_find(km->integ);
+    int rc;
+
+    if (encr == NULL || (integ == NULL && km->integ != IPSEC_INTEG_NONE)) {
+        return IPSEC_ERR_UNSUPPORTED;
+    }
+    alg->iv_len = encr->iv_len;
+    alg->align = encr->align;
+    alg->icv_len = encr->icv_len;
+    alg->flags = encr->flags;
+    rc = key_check(encr, km);
+    if (rc != IPSEC_OK) {
+        return rc;
+    }
+    if (encr->flags & ALG_AEAD) {
+        /* it brings its own integrity (RFC 4303 section 3.2.3) */
+        return integ == NULL && km->integ_key_len == 0
+            ? IPSEC_OK : IPSEC_ERR_UNSUPPORTED;
+    }
+    if (integ == NULL) {
+        return IPSEC_ERR_NO_INTEG;
+    }
+    alg->icv_len = integ->icv_len;
+    return km->integ_key_len == integ->key_len ? IPSEC_OK : IPSEC_ERR_KEY;
+}
+
+static int
+any_set(const uint8_t *key, size_t len)
+{
+    uint8_t any = 0;
+
+    while (len > 0) {
+        any |= key[--len];
+    }
+    return any != 0;
+}
+
+/* see inner.h */
+int
+ipsec_key_check(const struct ipsec_keymat *km, int fresh)
+{
+    if ((km->encr_key_len != 0 && km->encr_key == NULL) ||
+        (km->integ_key_len != 0 && km->integ_key == NULL)) {
+        return IPSEC_ERR_KEY;
+    }
+    if (!fresh &&
+        ((km->encr_key_len != 0 && !any_set(km->encr_key, km->encr_key_len)) ||
+         (km->integ_key_len != 0 &&
+          !any_set(km->integ_key, km->integ_key_len)))) {
+        return IPSEC_ERR_KEY;
+    }
+    return IPSEC_OK;
+}

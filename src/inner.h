@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IPSEC_INNER_H
+#define IPSEC_INNER_H
+
+#include "ipsec/ipsec.h"
+#include "wire.h"
+
+#include <string.h>
+
+/* All that is private to the library and shared between its files. */
+
+#if defined(__GNUC__)
+#pragma GCC visibility push(hidden)
+#endif
+
+/* Next layer protocols. */
+#define PROTO_HOPOPTS   0u
+#define PROTO_ICMP      1u
+#define PROTO_IPIP      4u
+#define PROTO_TCP       6u
+#define PROTO_UDP      17u
+#define PROTO_DCCP     33u
+#define PROTO_IPV6     41u
+#define PROTO_ROUTING  43u
+#define PROTO_FRAGMENT 44u
+#define PROTO_ICMPV6   58u
+#define PROTO_NONE     59u
+#define PROTO_DSTOPTS  60u
+#define PROTO_SCTP    132u
+#define PROTO_UDPLITE 136u
+
+#define IP4_HDR 20u
+#define IP6_HDR 40u
+#define ESP_HDR  8u /* SPI and sequence number (RFC 4303 section 2) */
+
+/* ip4.c, ip6.c: what an IP header says, its lengths verified. */
+
+enum { FRAG_NONE, FRAG_FIRST, FRAG_LATER };
+
+struct ipsec_ip {
+    size_t  len;      /* of the packet by its own account */
+    size_t  off;      /* where the next layer is, off <= len ... */
+    size_t  nh;       /* ... and the byte that names it */
+    size_t  ins;      /* where transport mode puts IPsec, ins <= off ... */
+    size_t  ins_nh;   /* ... and the byte that then names it */
+    uint8_t version;
+    uint8_t proto;    /* the next layer */
+    uint8_t tos;      /* DSCP and ECN */
+    uint8_t df;       /* may not be fragmented on its way */
+    uint8_t frag;
+};
+
+int ipsec_ip4_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len);
+int ipsec_ip6_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len);
+
+/* Is the header checksum right? */
+int ipsec_ip4_intact(const uint8_t *p);
+
+/* Recompute the header checksum. */
+void ipsec_ip4_seal(uint8_t *p);
+
+void ipsec_ip4_set_tos(uint8_t *p, uint8_t tos);
+void ipsec_ip6_set_tos(uint8_t *p, uint8_t tos);
+
+/* checksum.c: one's complement sum of 16-bit words (RFC 1071), complemented. */
+uint16_t ipsec_checksum(const uint8_t *p, size_t len);
+
+/* flow.c */
+
+/* Header of the packet in `buf`: IPSEC_OK or IPSEC_ERR_MALFORMED. */
+int ipsec_ip_parse(struct ipsec_ip *ip, const struct ipsec_buf *buf);
+
+/* Its selectors. */
+void ipsec_flow_fill(struct ipsec_flow *flow, int dir,
+                     const struct ipsec_ip *ip, const uint8_t *p);
+
+/* Tell an IP header its new length and what follows, at `nh`. */
+void ipsec_ip_resize(uint8_t *p, size_t len, size_t nh, uint8_t proto);
+
+int ipsec_addr_equal(const struct ipsec_addr *a, const struct ipsec_addr *b);
+
+/* Are both given, and of one family? */
+int ipsec_addr_pair(const struct ipsec_addr *a, const struct ipsec_addr *b);
+
+/* alg.c */
+
+/* What ESP needs to know of an SA's algorithms. */
+struct ipsec_alg {
+    uint8_t iv_len;   /* on the wire */
+    uint8_t align;    /* of payload, padding and trailer; a power of two */
+    uint8_t icv_len;
+    uint8_t flags;    /* ALG_* */
+};
+
+#define ALG_AEAD    0x01u /* counter mode; sequence number high half in AAD */
+#define ALG_IV_TEXT 0x02u /* the IV field is part of the text (CBC) */
+
+/* IPSEC_OK, or what is wrong with algorithms and lengths of keys. */
+int ipsec_alg_find(struct ipsec_alg *alg, const struct ipsec_keymat *km);
+
+/* Are the keys there? One that was never filled in is all zero; where key
+ * exchange made it (`fresh`) that is a value like any other. */
+int ipsec_key_check(const struct ipsec_keymat *km, int fresh);
+
+/* replay.c: anti-replay window (RFC 4303 section 3.4.3). */
+
+void ipsec_replay_init(struct ipsec_sa *sa);
+
+/* The whole number of which `low` was on the wire (RFC 4303 appendix A2); 0,
+ * which is never sent, if there is none. */
+uint64_t ipsec_replay_seq(const struct ipsec_sa *sa, uint32_t low);
+
+/* IPSEC_OK, or IPSEC_ERR_REPLAY. */
+int ipsec_replay_check(const struct ipsec_sa *sa, uint64_t seq);
+
+/* `seq` is authentic, and was checked. */
+void ipsec_replay_update(struct ipsec_sa *sa, uint64_t seq);
+
+/* lifetime.c */
+
+/* May `sa` carry a number after `seq`? IPSEC_OK, IPSEC_ERR_EXPIRED, or
+ * IPSEC_ERR_SEQ_OVERFLOW. */
+int ipsec_life_check(const struct ipsec *ips, const struct ipsec_sa *sa,
+                     uint64_t seq);
+
+/* IPSEC_OK, or IPSEC_ERR_LIFETIME: limits that contradict each other, or
+ * leave an SA that has used `seq` numbers nothing. */
+int ipsec_life_valid(const struct ipsec_lifetime *life, uint64_t seq,
+                     uint16_t flags);
+
+/* Raise what is due. The SA may be gone afterwards unless it is in flight. */
+void ipsec_life_warn(struct ipsec *ips, struct ipsec_sa *sa);
+
+/* Sweep one chain; earliest of `*next` and what it will next be due. */
+void ipsec_life_sweep(struct ipsec *ips, struct ipsec_sad_bucket *bucket,
+                      uint32_t *next);
+
+/* sad.c */
+
+int ipsec_sad_init(struct ipsec *ips);
+
+/* The bucket for the chain by SPI or by reqid of this key. */
+struct ipsec_sad_bucket *ipsec_sad_bucket(const struct ipsec *ips,
+                                          uint32_t key);
+
+/* A packet takes hold of an SA, so that it stays whatever a callback does;
+ * and lets go of all. */
+void ipsec_sa_hold(struct ipsec_pkt *pkt, struct ipsec_sa *sa);
+void ipsec_sa_release(struct ipsec *ips, struct ipsec_pkt *pkt);
+
+/* spd.c */
+
+int ipsec_spd_init(struct ipsec *ips);
+int ipsec_policy_match(const struct ipsec_policy *policy, int dir,
+                       const struct ipsec_flow *flow);
+
+/* Is `sa` of the kind that `policy` asks for? IPSEC_OK, or _ERR_MODE. */
+int ipsec_policy_accepts(const struct ipsec_policy *policy,
+                         const struct ipsec_sa *sa);
+
+/* esp.c (RFC 4303) */
+
+/* Length of what becomes of a packet of `len` bytes whose IP header takes
+ * `ins`. */
+size_t ipsec_esp_len(const struct ipsec_sa *sa, size_t ins, size_t len);
+
+/* Largest packet that becomes no longer than `mtu`; 0: none. */
+size_t ipsec_esp_mtu(const struct ipsec_sa *sa, size_t ins, size_t mtu);
+
+/* Headers, sequence number, IV, padding and trailer of pkt->sa[pkt->stage],
+ * round the packet that begins with `ip`; pkt->op is then ready to seal. There
+ * is room for them. */
+void ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip);
+
+/* How many bytes of padding a payload of `len` bytes takes. */
+size_t ipsec_esp_pad(const struct ipsec_sa *sa, size_t len);
+
+/* Check lengths, limits and the replay window for `sa`; pkt->op is then ready
+ * to open. */
+int ipsec_esp_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
+                   const struct ipsec_sa *sa, const struct ipsec_ip *ip);
+
+/* The ICV held: window, trailer, headers. IPSEC_OK, IPSEC_CONSUMED, or an
+ * error. */
+int ipsec_esp_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
+                     const struct ipsec_ip *ip);
+
+/* tunnel.c: outer headers (RFC 4301 section 5.1.2) */
+
+size_t ipsec_tunnel_len(const struct ipsec_sa *sa);
+
+/* Will the outer header that `sa` puts round a packet, which itself has `df`
+ * or not, forbid fragmentation? */
+int ipsec_tunnel_df(const struct ipsec_sa *sa, int df);
+
+/* Write the outer header of a packet of `len` bytes, outer header included,
+ * at `p`; the packet inside begins at `in`. */
+void ipsec_tunnel_wrap(const struct ipsec_sa *sa, uint8_t *p, size_t len,
+                       const struct ipsec_ip *inner, const uint8_t *in);
+
+/* What came out of a tunnel, in `buf`, as next header `proto`, with `tos` in
+ * the outer header: check it, trim it, carry over congestion marks. */
+int ipsec_tunnel_unwrap(struct ipsec_buf *buf, uint8_t proto, uint8_t tos);
+
+/* outbound.c, inbound.c: the rest of a call, after the engine. */
+int ipsec_outbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt,
+                          int result);
+int ipsec_inbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result);
+
+/* ipsec.c */
+
+/* Begin pkt->op, on the key of `sa`. */
+int ipsec_op_run(struct ipsec_pkt *pkt, const struct ipsec_sa *sa);
+
+/* Where `pkt` is counted. */
+struct ipsec_stats *ipsec_pkt_stats(struct ipsec *ips,
+                                    const struct ipsec_pkt *pkt);
+
+/* Forget the results of an earlier call. */
+void ipsec_pkt_reset(struct ipsec_pkt *pkt);
+
+/* Count and audit a drop, for which `sa`, or NULL, answers. why->status. */
+int ipsec_pkt_drop(struct ipsec *ips, struct ipsec_pkt *pkt,
+                   struct ipsec_sa *sa, struct ipsec_audit *why);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+#endif

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+#include "inner.h"
+
+/*
+ * Security Association Database (RFC 4301 section 4.4.2).
+ *
+ * Every SA is in a chain by SPI, every outbound one also in a chain by
+ * reqid, newest first. Without a table there is one bucket; the code is the
+ * same. Hashes are keyed, for outbound SPIs are the peers' choice.
+ */
+
+#define SPI_MIN   256 /* RFC 4303 section 2.1 */
+#define SPI_TRIES 16
+
+#define KNOWN_FLAGS                                                           \
+    (IPSEC_SA_ESN | IPSEC_SA_NO_REPLAY | IPSEC_SA_NEGOTIATED |                \
+     IPSEC_SA_DF_COPY | IPSEC_SA_DF_SET | IPSEC_SA_DSCP_SET |                 \
+     IPSEC_SA_NO_ECN | IPSEC_SA_LABEL_COPY)
+
+/* see inner.h */
+int
+ipsec_sad_init(struct ipsec *ips)
+{
+    const struct ipsec_config *cfg = ips->cfg;
+
+    if (cfg->sad == NULL) {
+        return IPSEC_OK;
+    }
+    if (cfg->sad_len == 0 || (cfg->sad_len & (cfg->sad_len - 1)) != 0) {
+        return IPSEC_ERR_ARG;
+    }
+    memset(cfg->sad, 0, cfg->sad_len * sizeof *cfg->sad);
+    return cfg->random(cfg->user, ips->hash_key, sizeof ips->hash_key) < 0
+        ? IPSEC_ERR_RANDOM : IPSEC_OK;
+}
+
+/* see inner.h */
+struct ipsec_sad_bucket *
+ipsec_sad_bucket(const struct ipsec *ips, uint32_t key)
+{
+    uint64_t hash;
+
+    if (ips->cfg->sad == NULL) {
+        return (struct ipsec_sad_bucket *)&ips->sad_one;
+    }
+    hash = ips->hash_key[0] * key + ips->hash_key[1];
+    return &ips->cfg->sad[(size_t)(hash >> 32) & (ips->cfg->sad_len - 1)];
+}
+
+static void
+link_in(struct ipsec *ips, struct ipsec_sa *sa)
+{
+    struct ipsec_sad_bucket *b = ipsec_sad_bucket(ips, sa->spi);
+
+    sa->next_spi = b->spi;
+    b->spi = sa;
+    if (sa->dir == IPSEC_OUT) {
+        b = ipsec_sad_bucket(ips, sa->reqid);
+        sa->next_reqid = b->reqid;
+        b->reqid = sa;
+    }
+    ips->sa_generation++;
+}
+
+/* Take `sa` out of its chains. Is it in them at all? */
+static int
+link_out(struct ipsec *ips, struct ipsec_sa *sa)
+{
+    struct ipsec_sa **p = &ipsec_sad_bucket(ips, sa->spi)->spi;
+
+    while (*p != NULL && *p != sa) {
+        p = &(*p)->next_spi;
+    }
+    if (*p == NULL) {
+        return 0;
+    }
+    *p = sa->next_spi;
+    if (sa->dir == IPSEC_OUT) {
+        p = &ipsec_sad_bucket(ips, sa->reqid)->reqid;
+        while (*p != NULL && *p != sa) {
+            p = &(*p)->next_reqid;
+        }
+        if (*p != NULL) {
+            *p = sa->next_reqid;
+        }
+    }
+    ips->sa_generation++;
+    return 1;
+}
+
+/* Has another SA the place that (dir, spi, proto, remote) would take? */
+static int
+taken(const struct ipsec *ips, const struct ipsec_sa *but, int dir,
+      uint32_t spi, int proto, const struct ipsec_addr *remote)
+{
+    const struct ipsec_sa *sa = ipsec_sad_bucket(ips, spi)->spi;
+
+    for (; sa != NULL; sa = sa->next_spi) {
+        if (sa != but && sa->spi == spi && sa->dir == dir &&
+            sa->proto == proto &&
+            (dir == IPSEC_IN || ipsec_addr_equal(&sa->remote, remote))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A free SPI. With a million of them taken, each try fails once in 4,096. */
+static int
+spi_pick(const struct ipsec *ips, int proto, uint32_t *spi)
+{
+    const struct ipsec_config *cfg = ips->cfg;
+    int i;
+
+    for (i = 0; i < SPI_TRIES; i++) {
+        if (cfg->random(cfg->user, spi, sizeof *spi) < 0) {
+            return IPSEC_ERR_RANDOM;
+        }
+        if (*spi >= SPI_MIN && !taken(ips, NULL, IPSEC_IN, *spi, proto, NULL)) {
+            return IPSEC_OK;
+        }
+    }
+    return IPSEC_ERR_EXISTS;
+}
+
+/* see sad.h */
+int
+ipsec_sad_reserve(struct ipsec *ips, struct ipsec_sa *sa, int dir, int proto,
+                  uint32_t reqid, uint32_t seconds)
+{
+    uint32_t spi = 0;
+    int rc;
+
+    if ((dir != IPSEC_IN && dir != IPSEC_OUT) || reqid == 0 || seconds == 0 ||
+        seconds > INT32_MAX) {
+        return IPSEC_ERR_ARG;
+    }
+    if (proto != IPSEC_PROTO_ESP) {
+        return IPSEC_ERR_UNSUPPORTED;
+    }
+    if (sa->state != IPSEC_SA_NONE) {
+        return IPSEC_ERR_EXISTS;
+    }
+    rc = dir == IPSEC_IN ? spi_pick(ips, proto, &spi) : IPSEC_OK;
+    if (rc != IPSEC_OK) {
+        return rc;
+    }
+    sa->state = IPSEC_SA_LARVAL;
+    sa->dir = (uint8_t)dir;
+    sa->proto = (uint8_t)proto;
+    sa->spi = spi;
+    sa->reqid = reqid;
+    sa->until = ips->now + seconds;
+    sa->warned = 0;
+    link_in(ips, sa);
+    return IPSEC_OK;
+}
+
+static int
+check_shape(const struct ipsec_sa *sa, const struct ipsec_sa_params *q)
+{
+    if ((q->dir != IPSEC_IN && q->dir != IPSEC_OUT) || q->reqid == 0 ||
+        (q->mode != IPSEC_MODE_TRANSPORT && q->mode != IPSEC_MODE_TUNNEL) ||
+        q->dscp > 63 || q->key == NULL) {
+        return IPSEC_ERR_ARG;
+    }
+    if (q->proto != IPSEC_PROTO_ESP ||
+        (q->flags & ~(unsigned)KNOWN_FLAGS) != 0) {
+        return IPSEC_ERR_UNSUPPORTED;
+    }
+    if (sa->state != IPSEC_SA_NONE &&
+        (sa->state != IPSEC_SA_LARVAL || sa->dir != q->dir ||
+         sa->proto != q->proto)) {
+        return IPSEC_ERR_EXISTS;
+    }
+    return ipsec_addr_pair(&q->local, &q->remote) ? IPSEC_OK : IPSEC_ERR_ADDR;
+}
+
+/* Sequence numbers, window and lifetime. */
+static int
+check_numbers(const struct ipsec_sa_params *q, const struct ipsec_alg *alg)
+{
+    size_t len = q->window_len;
+
+    if (q->window != NULL ? len == 0 || (len & (len - 1)) != 0 : len != 0) {
+        return IPSEC_ERR_WINDOW;
+    }
+    if ((alg->flags & ALG_AEAD) && (q->flags & IPSEC_SA_NEGOTIATED) == 0 &&
+        q->dir == IPSEC_OUT && (q->life == NULL || q->life->hard_seq == 0)) {
+        return IPSEC_ERR_STATIC_KEY; /* RFC 4106 section 2 */
+    }
+    return ipsec_life_valid(q->life, q->seq, q->flags);
+}
+
+static int
+check_key(const struct ipsec_sa_params *q, const struct ipsec_crypto *crypto)
+{
+    size_t need = crypto->key_size(crypto, &q->km);
+
+    if (need == 0) {
+        return IPSEC_ERR_UNSUPPORTED;
+    }
+    return q->key_len < need ? IPSEC_ERR_ROOM : IPSEC_OK;
+}
+
+static int
+check(const struct ipsec *ips, const struct ipsec_sa *sa,
+      const struct ipsec_sa_params *q, struct ipsec_alg *alg, uint32_t spi)
+{
+    int rc = check_shape(sa, q);
+
+    if (rc == IPSEC_OK && spi < SPI_MIN) {
+        rc = IPSEC_ERR_SPI;
+    }
+    if (rc == IPSEC_OK) {
+        rc = ipsec_alg_find(alg, &q->km);
+    }
+    if (rc == IPSEC_OK) {
+        rc = ipsec_key_check(&q->km, q->flags & IPSEC_SA_NEGOTIATED);
+    }
+    if (rc == IPSEC_OK) {
+        rc = check_numbers(q, alg);
+    }
+    if (rc == IPSEC_OK) {
+        rc = check_key(q, q->crypto != NULL ? q->crypto : ips->cfg->crypto);
+    }
+    if (rc == IPSEC_OK &&
+        taken(ips, sa, q->dir, spi, q->proto, &q->remote)) {
+        rc = IPSEC_ERR_EXISTS;
+    }
+    return rc;
+}
+
+static void
+fill(const struct ipsec *ips, struct ipsec_sa *sa,
+     const struct ipsec_sa_params *q, const struct ipsec_alg *alg)
+{
+    void *user = sa->user;
+
+    memset(sa, 0, sizeof *sa);
+    sa->user = user;
+    sa->reqid = q->reqid;
+    sa->dir = q->dir;
+    sa->proto = q->proto;
+    sa->mode = q->mode;
+    sa->lane = q->lane;
+    sa->spd_id = q->spd_id;
+    sa->dscp = q->dscp;
+    sa->flags = q->flags;
+    sa->local = q->local;
+    sa->remote = q->remote;
+    sa->mtu = q->mtu;
+    sa->seq = q->seq;
+    sa->life = q->life;
+    sa->crypto = q->crypto != NULL ? q->crypto : ips->cfg->crypto;
+    sa->key = q->key;
+    sa->window = q->window != NULL ? q->window : sa->window_own;
+    sa->window_len = q->window != NULL ? q->window_len : 2;
+    sa->iv_len = alg->iv_len;
+    sa->align = alg->align;
+    sa->icv_len = alg->icv_len;
+    sa->alg = alg->flags;
+    sa->born = sa->used = ips->now;
+    sa->state = IPSEC_SA_MATURE;
+}
+
+/* see sad.h */
+int
+ipsec_sad_add(struct ipsec *ips, struct ipsec_sa *sa,
+              const struct ipsec_sa_params *params)
+{
+    const struct ipsec_crypto *crypto =
+        params->crypto != NULL ? params->crypto : ips->cfg->crypto;
+    uint32_t spi = sa->state == IPSEC_SA_LARVAL && sa->spi != 0
+        ? sa->spi : params->spi;
+    struct ipsec_alg alg;
+    int rc = check(ips, sa, params, &alg, spi);
+
+    if (rc == IPSEC_OK) {
+        rc = crypto->key_init(crypto, params->key, &params->km,
+                              params->dir == IPSEC_IN);
+    }
+    if (rc != IPSEC_OK) {
+        return rc;
+    }
+    if (sa->state == IPSEC_SA_LARVAL) {
+        link_out(ips, sa);
+    }
+    fill(ips, sa, params, &alg);
+    sa->spi = spi;
+    ipsec_replay_init(sa);
+    link_in(ips, sa);
+    return IPSEC_OK;
+}
+
+/* see sad.h */
+int
+ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa,
+                 const struct ipsec_addr *local,
+                 const struct ipsec_addr *remote)
+{
+    if (sa->state != IPSEC_SA_MATURE) {
+        return IPSEC_ERR_ARG;
+    }
+    if (!ipsec_addr_pair(local, remote)) {
+        return IPSEC_ERR_ADDR;
+    }
+    if (taken(ips, sa, sa->dir, sa->spi, sa->proto, remote)) {
+        return IPSEC_ERR_EXISTS;
+    }
+    sa->local = *local;
+    sa->remote = *remote;
+    ips->sa_generation++;
+    return IPSEC_OK;
+}
+
+static void
+key_drop(struct ipsec_sa *sa)
+{
+    if (sa->key != NULL) {
+        sa->crypto->key_wipe(sa->crypto, sa->key);
+        sa->key = NULL;
+    }
+}
+
+/* see sad.h */
+int
+ipsec_sad_remove(struct ipsec *ips, struct ipsec_sa *sa)
+{
+    if ((sa->state != IPSEC_SA_LARVAL && sa->state != IPSEC_SA_MATURE) ||
+        !link_out(ips, sa)) {
+        return IPSEC_ERR_ARG;
+    }
+    if (sa->in_flight != 0) {
+        sa->state = IPSEC_SA_DEAD;
+        return IPSEC_PENDING;
+    }
+    key_drop(sa);
+    sa->state = IPSEC_SA_NONE;
+    return IPSEC_OK;
+}
+
+/* see inner.h */
+void
+ipsec_sa_hold(struct ipsec_pkt *pkt, struct ipsec_sa *sa)
+{
+    pkt->sa[pkt->held++] = sa;
+    sa->in_flight++;
+}
+
+/* see inner.h */
+void
+ipsec_sa_release(struct ipsec *ips, struct ipsec_pkt *pkt)
+{
+    const struct ipsec_config *cfg = ips->cfg;
+    struct ipsec_sa *sa;
+
+    while (pkt->held > 0) {
+        sa = pkt->sa[--pkt->held];
+        if (--sa->in_flight == 0 && sa->state == IPSEC_SA_DEAD) {
+            key_drop(sa);
+            sa->state = IPSEC_SA_NONE;
+            pkt->sa[pkt->held] = NULL;
+            if (cfg->sa_event != NULL) {
+                cfg->sa_event(cfg->user, sa, IPSEC_EVENT_RELEASED);
+            }
+        }
+    }
+}
+
+/* see sad.h */
+struct ipsec_sa *
+ipsec_sad_lookup(const struct ipsec *ips, int dir, uint32_t spi, int proto,
+                 const struct ipsec_addr *dst)
+{
+    struct ipsec_sa *sa = ipsec_sad_bucket(ips, spi)->spi;
+
+    for (; sa != NULL; sa = sa->next_spi) {
+        if (sa->spi == spi && sa->dir == dir && sa->proto == proto &&
+            (dst == NULL || ipsec_addr_equal(
+                dst, dir == IPSEC_IN ? &sa->local : &sa->remote))) {
+            break;
+        }
+    }
+    return sa;
+}
+
+/* Which of two candidates for a lane: mature before larval, the lane's own
+ * before lane 0, the newer before the older. */
+static int
+rank(const struct ipsec_sa *sa, int lane)
+{
+    return (sa->state == IPSEC_SA_MATURE) * 2 + (sa->lane == lane);
+}
+
+/* see sad.h */
+struct ipsec_sa *
+ipsec_sad_newest(const struct ipsec *ips, uint32_t reqid, int lane)
+{
+    struct ipsec_sa *sa = ipsec_sad_bucket(ips, reqid)->reqid, *best = NULL;
+
+    for (; sa != NULL; sa = sa->next_reqid) {
+        if (sa->reqid == reqid && (sa->lane == lane || sa->lane == 0) &&
+            (best == NULL || rank(sa, lane) > rank(best, lane))) {
+            best = sa;
+        }
+    }
+    return best;
+}
+
+/* see sad.h */
+struct ipsec_sa *
+ipsec_sad_next(const struct ipsec *ips, const struct ipsec_sa *sa)
+{
+    const struct ipsec_sad_bucket *b = ips->cfg->sad, *end;
+
+    if (b == NULL) {
+        return sa != NULL ? sa->next_spi : ips->sad_one.spi;
+    }
+    end = b + ips->cfg->sad_len;
+    if (sa != NULL) {
+        if (sa->next_spi != NULL) {
+            return sa->next_spi;
+        }
+        b = ipsec_sad_bucket(ips, sa->spi) + 1;
+    }
+    while (b < end && b->spi == NULL) {
+        b++;
+    }
+    return b < end ? b->spi : NULL;
+}
+
+/* see sad.h */
+void
+ipsec_sa_room(const struct ipsec_sa *sa, size_t *head, size_t *tail)
+{
+    *head = ESP_HDR + (size_t)sa->iv_len;
+    if (sa->mode == IPSEC_MODE_TUNNEL) {
+        *head += ipsec_tunnel_len(sa);
+    }
+    *tail = (size_t)sa->align - 1 + 2 + sa->icv_len;
+}
+
+/* see sad.h */
+size_t
+ipsec_sa_mtu(const struct ipsec_sa *sa, size_t link_mtu)
+{
+    size_t ip_len = sa->local.version == 6 ? IP6_HDR : IP4_HDR;
+
+    return ipsec_esp_mtu(sa, ip_len, link_mtu);
+}

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: MIT */
+#include "inner.h"
+
+/*
+ * Security Policy Database (RFC 4301 section 4.4.1): a tuple space search.
+ *
+ * Policies of one shape (which fields count, and how many bits of the
+ * addresses) can be found by hashing those fields: each shape in use is a
+ * tuple, and a lookup probes the tuples, those with the lowest priority
+ * number first, until none can hold a better policy than the one found.
+ * A chain is in order of (priority, age), so its first match is its best.
+ *
+ * The list is the one chain that needs no hashing. It takes what finds no
+ * tuple: without an index, everything.
+ */
+
+#define KEY_PROTO       0x01u
+#define KEY_LOCAL_PORT  0x02u
+#define KEY_REMOTE_PORT 0x04u
+
+/* The fields that a shape compares, in words to hash. */
+struct key {
+    uint32_t word[10];
+};
+
+static int
+prefix_match(const struct ipsec_prefix *prefix, const uint8_t *addr)
+{
+    size_t n = prefix->bits / 8;
+    unsigned rest = prefix->bits % 8u;
+
+    return memcmp(prefix->byte, addr, n) == 0 &&
+           (rest == 0 || ((prefix->byte[n] ^ addr[n]) >> (8 - rest)) == 0);
+}
+
+static int
+is_opaque(uint16_t lo, uint16_t hi)
+{
+    return lo == 65535 && hi == 0; /* RFC 4301 section 4.4.1.1 */
+}
+
+static int
+port_match(uint16_t lo, uint16_t hi, uint16_t port, uint8_t opaque)
+{
+    if (opaque || is_opaque(lo, hi)) {
+        return opaque && is_opaque(lo, hi);
+    }
+    return lo <= port && port <= hi;
+}
+
+/* see inner.h */
+int
+ipsec_policy_match(const struct ipsec_policy *policy, int dir,
+                   const struct ipsec_flow *flow)
+{
+    const struct ipsec_selector *s = &policy->sel;
+
+    return (policy->dir & dir) != 0 && s->spd_id == flow->spd_id &&
+           (s->proto == 0 || s->proto == flow->proto) &&
+           (s->version == 0 || s->version == flow->local.version) &&
+           ((s->set & IPSEC_SEL_LOCAL_PORT) == 0 ||
+            port_match(s->local_port_lo, s->local_port_hi,
+                       flow->local_port, flow->opaque)) &&
+           ((s->set & IPSEC_SEL_REMOTE_PORT) == 0 ||
+            port_match(s->remote_port_lo, s->remote_port_hi,
+                       flow->remote_port, flow->opaque)) &&
+           prefix_match(&s->local, flow->local.byte) &&
+           prefix_match(&s->remote, flow->remote.byte);
+}
+
+/* see inner.h */
+int
+ipsec_policy_accepts(const struct ipsec_policy *policy,
+                     const struct ipsec_sa *sa)
+{
+    return (policy->proto == 0 || policy->proto == sa->proto) &&
+           (policy->mode == 0 || policy->mode == sa->mode)
+        ? IPSEC_OK : IPSEC_ERR_MODE;
+}
+
+/* Shapes and keys */
+
+static uint8_t
+fields_of(const struct ipsec_selector *s)
+{
+    uint8_t fields = s->proto != 0 ? KEY_PROTO : 0;
+
+    if ((s->set & IPSEC_SEL_LOCAL_PORT) &&
+        s->local_port_lo == s->local_port_hi) {
+        fields |= KEY_LOCAL_PORT;
+    }
+    if ((s->set & IPSEC_SEL_REMOTE_PORT) &&
+        s->remote_port_lo == s->remote_port_hi) {
+        fields |= KEY_REMOTE_PORT;
+    }
+    return fields;
+}
+
+static int
+same_shape(const struct ipsec_tuple *t, const struct ipsec_selector *s)
+{
+    return t->version == s->version && t->local_bits == s->local.bits &&
+           t->remote_bits == s->remote.bits && t->fields == fields_of(s);
+}
+
+static uint32_t
+addr_word(const uint8_t *addr, size_t i, uint8_t bits)
+{
+    size_t skip = 32 * i;
+
+    if (bits <= skip) {
+        return 0;
+    }
+    return bits - skip >= 32
+        ? get32(addr + 4 * i)
+        : get32(addr + 4 * i) & ~(UINT32_MAX >> (bits - skip));
+}
+
+static void
+key_make(struct key *key, const struct ipsec_tuple *t, uint8_t spd_id,
+         uint8_t proto, uint16_t local_port, uint16_t remote_port,
+         const uint8_t *local, const uint8_t *remote)
+{
+    size_t i;
+
+    key->word[0] = (uint32_t)spd_id << 16 | (uint32_t)t->version << 8;
+    if (t->fields & KEY_PROTO) {
+        key->word[0] |= proto;
+    }
+    key->word[1] = 0;
+    if (t->fields & KEY_LOCAL_PORT) {
+        key->word[1] |= (uint32_t)local_port << 16;
+    }
+    if (t->fields & KEY_REMOTE_PORT) {
+        key->word[1] |= remote_port;
+    }
+    for (i = 0; i < 4; i++) {
+        key->word[2 + i] = addr_word(local, i, t->local_bits);
+        key->word[6 + i] = addr_word(remote, i, t->remote_bits);
+    }
+}
+
+/* Multilinear hashing: strongly universal, so that neither packets nor
+ * peers' selectors can be made to collide. */
+static struct ipsec_policy **
+key_bucket(const struct ipsec_spd_index *index, const struct key *key)
+{
+    uint64_t sum = index->hash_key[10];
+    size_t i;
+
+    for (i = 0; i < 10; i++) {
+        sum += index->hash_key[i] * key->word[i];
+    }
+    return &index->bucket[(size_t)(sum >> 32) & (index->bucket_len - 1)];
+}
+
+static struct ipsec_policy **
+flow_bucket(const struct ipsec_spd_index *index, const struct ipsec_tuple *t,
+            const struct ipsec_flow *flow)
+{
+    struct key key;
+
+    key_make(&key, t, flow->spd_id, flow->proto, flow->local_port,
+             flow->remote_port, flow->local.byte, flow->remote.byte);
+    return key_bucket(index, &key);
+}
+
+/* The chain that `policy` is, or belongs, in. */
+static struct ipsec_policy **
+policy_bucket(const struct ipsec *ips, const struct ipsec_policy *policy)
+{
+    const struct ipsec_selector *s = &policy->sel;
+    const struct ipsec_spd_index *index = ips->cfg->spd;
+    struct key key;
+
+    if (policy->tuple == 0) {
+        return (struct ipsec_policy **)&ips->spd_one;
+    }
+    key_make(&key, &index->tuple[policy->tuple - 1], s->spd_id, s->proto,
+             s->local_port_lo, s->remote_port_lo, s->local.byte,
+             s->remote.byte);
+    return key_bucket(index, &key);
+}
+
+/* Tuples, in order of the best priority in them */
+
+static void
+tuple_unlink(struct ipsec_spd_index *index, uint16_t number)
+{
+    uint16_t *p = &index->tuple_first;
+
+    while (*p != 0 && *p != number) {
+        p = &index->tuple[*p - 1].next;
+    }
+    if (*p != 0) {
+        *p = index->tuple[number - 1].next;
+    }
+}
+
+static void
+tuple_link(struct ipsec_spd_index *index, uint16_t number)
+{
+    struct ipsec_tuple *t = &index->tuple[number - 1];
+    uint16_t *p = &index->tuple_first;
+
+    while (*p != 0 && index->tuple[*p - 1].best <= t->best) {
+        p = &index->tuple[*p - 1].next;
+    }
+    t->next = *p;
+    *p = number;
+}
+
+/* Number of the tuple for a shape, in use or not; 0: there is none left. */
+static uint16_t
+tuple_find(const struct ipsec_spd_index *index,
+           const struct ipsec_selector *s)
+{
+    uint16_t i, unused = 0;
+
+    for (i = 0; i < index->tuple_len; i++) {
+        if (index->tuple[i].count == 0) {
+            unused = unused != 0 ? unused : (uint16_t)(i + 1);
+        } else if (same_shape(&index->tuple[i], s)) {
+            return (uint16_t)(i + 1);
+        }
+    }
+    return unused;
+}
+
+static void
+tuple_join(struct ipsec_spd_index *index, struct ipsec_policy *policy)
+{
+    const struct ipsec_selector *s = &policy->sel;
+    uint16_t number = tuple_find(index, s);
+    struct ipsec_tuple *t;
+
+    policy->tuple = number;
+    if (number == 0) {
+        return;
+    }
+    t = &index->tuple[number - 1];
+    if (t->count++ == 0) {
+        t->version = s->version;
+        t->local_bits = s->local.bits;
+        t->remote_bits = s->remote.bits;
+        t->fields = fields_of(s);
+    } else if (policy->priority >= t->best) {
+        return;
+    } else {
+        tuple_unlink(index, number);
+    }
+    t->best = policy->priority;
+    tuple_link(index, number);
+}
+
+static void
+tuple_leave(struct ipsec_spd_index *index, uint16_t number)
+{
+    /* `best` may now be too low: that costs a probe, not a policy. */
+    if (number != 0 && --index->tuple[number - 1].count == 0) {
+        tuple_unlink(index, number);
+    }
+}
+
+/* Chains */
+
+static int
+better(const struct ipsec_policy *a, const struct ipsec_policy *b)
+{
+    if (a->priority != b->priority) {
+        return a->priority < b->priority;
+    }
+    return (int32_t)(a->age - b->age) < 0;
+}
+
+/* The first match of a chain, if it is better than `best`. */
+static struct ipsec_policy *
+chain_match(struct ipsec_policy *policy, struct ipsec_policy *best, int dir,
+            const struct ipsec_flow *flow)
+{
+    for (; policy != NULL; policy = policy->next) {
+        if (best != NULL && !better(policy, best)) {
+            break;
+        }
+        if (ipsec_policy_match(policy, dir, flow)) {
+            return policy;
+        }
+    }
+    return best;
+}
+
+/* see spd.h */
+struct ipsec_policy *
+ipsec_spd_lookup(const struct ipsec *ips, int dir,
+                 const struct ipsec_flow *flow)
+{
+    const struct ipsec_spd_index *index = ips->cfg->spd;
+    struct ipsec_policy *best = chain_match(ips->spd_one, NULL, dir, flow);
+    const struct ipsec_tuple *t;
+    uint16_t number;
+
+    if (index == NULL) {
+        return best;
+    }
+    for (number = index->tuple_first; number != 0; number = t->next) {
+        t = &index->tuple[number - 1];
+        if (best != NULL && best->priority < t->best) {
+            break;
+        }
+        if (t->version == 0 || t->version == flow->local.version) {
+            best = chain_match(*flow_bucket(index, t, flow), best, dir, flow);
+        }
+    }
+    return best;
+}
+
+/* Checks */
+
+static int
+prefix_check(const struct ipsec_prefix *prefix, uint8_t version)
+{
+    uint8_t max = version == 6 ? 128 : version == 4 ? 32 : 0;
+
+    return prefix->bits <= max ? IPSEC_OK : IPSEC_ERR_PREFIX;
+}
+
+static int
+has_ports(uint8_t proto)
+{
+    return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_ICMP ||
+           proto == PROTO_ICMPV6 || proto == PROTO_SCTP ||
+           proto == PROTO_DCCP || proto == PROTO_UDPLITE;
+}
+
+static int
+ports_check(const struct ipsec_selector *s)
+{
+    if ((s->set & ~(IPSEC_SEL_LOCAL_PORT | IPSEC_SEL_REMOTE_PORT)) != 0) {
+        return IPSEC_ERR_ARG;
+    }
+    if (s->set != 0 && !has_ports(s->proto)) {
+        return IPSEC_ERR_PORTS; /* RFC 4301 appendix D.2 */
+    }
+    if (((s->set & IPSEC_SEL_LOCAL_PORT) &&
+         s->local_port_lo > s->local_port_hi &&
+         !is_opaque(s->local_port_lo, s->local_port_hi)) ||
+        ((s->set & IPSEC_SEL_REMOTE_PORT) &&
+         s->remote_port_lo > s->remote_port_hi &&
+         !is_opaque(s->remote_port_lo, s->remote_port_hi))) {
+        return IPSEC_ERR_PORTS;
+    }
+    return IPSEC_OK;
+}
+
+static int
+selector_check(const struct ipsec_selector *s)
+{
+    if ((s->version != 0 && s->version != 4 && s->version != 6) ||
+        prefix_check(&s->local, s->version) != IPSEC_OK ||
+        prefix_check(&s->remote, s->version) != IPSEC_OK) {
+        return IPSEC_ERR_PREFIX;
+    }
+    return ports_check(s);
+}
+
+/* A policy and the layers around it. */
+static int
+bundle_check(const struct ipsec_policy *policy)
+{
+    const struct ipsec_policy *p;
+    int layers = 0;
+
+    for (p = policy; p != NULL; p = p->outer) {
+        if (++layers > IPSEC_DEPTH ||
+            ((p != policy || p->outer != NULL) &&
+             (p->action != IPSEC_ACTION_PROTECT || p->reqid == 0))) {
+            return IPSEC_ERR_BUNDLE;
+        }
+        if (p->proto != 0 && p->proto != IPSEC_PROTO_ESP) {
+            return IPSEC_ERR_UNSUPPORTED;
+        }
+        if (p->mode > IPSEC_MODE_TUNNEL) {
+            return IPSEC_ERR_ARG;
+        }
+    }
+    return IPSEC_OK;
+}
+
+static int
+policy_check(const struct ipsec_policy *policy)
+{
+    int rc;
+
+    if (policy->linked) {
+        return IPSEC_ERR_EXISTS;
+    }
+    if (policy->action > IPSEC_ACTION_PROTECT || policy->dir == 0 ||
+        policy->dir > (IPSEC_IN | IPSEC_OUT)) {
+        return IPSEC_ERR_ARG;
+    }
+    rc = selector_check(&policy->sel);
+    return rc == IPSEC_OK ? bundle_check(policy) : rc;
+}
+
+/* The database */
+
+/* see inner.h */
+int
+ipsec_spd_init(struct ipsec *ips)
+{
+    const struct ipsec_config *cfg = ips->cfg;
+    struct ipsec_spd_index *index = cfg->spd;
+
+    if (index == NULL) {
+        return IPSEC_OK;
+    }
+    if (index->bucket == NULL || index->bucket_len == 0 ||
+        (index->bucket_len & (index->bucket_len - 1)) != 0 ||
+        index->tuple == NULL || index->tuple_len == 0 ||
+        index->tuple_len == UINT16_MAX) {
+        return IPSEC_ERR_ARG;
+    }
+    memset(index->bucket, 0, index->bucket_len * sizeof *index->bucket);
+    memset(index->tuple, 0, index->tuple_len * sizeof *index->tuple);
+    index->tuple_first = 0;
+    return cfg->random(cfg->user, index->hash_key, sizeof index->hash_key) < 0
+        ? IPSEC_ERR_RANDOM : IPSEC_OK;
+}
+
+/* see spd.h */
+int
+ipsec_spd_add(struct ipsec *ips, struct ipsec_policy *policy)
+{
+    struct ipsec_policy **p;
+    int rc = policy_check(policy);
+
+    if (rc != IPSEC_OK) {
+        return rc;
+    }
+    policy->tuple = 0;
+    if (ips->cfg->spd != NULL) {
+        tuple_join(ips->cfg->spd, policy);
+    }
+    policy->age = ips->generation++;
+    policy->linked = 1;
+    p = policy_bucket(ips, policy);
+    while (*p != NULL && better(*p, policy)) {
+        p = &(*p)->next;
+    }
+    policy->next = *p;
+    *p = policy;
+    return IPSEC_OK;
+}
+
+/* see spd.h */
+void
+ipsec_spd_remove(struct ipsec *ips, struct ipsec_policy *policy)
+{
+    struct ipsec_policy **p;
+
+    if (!policy->linked) {
+        return;
+    }
+    p = policy_bucket(ips, policy);
+    while (*p != NULL && *p != policy) {
+        p = &(*p)->next;
+    }
+    if (*p == NULL) {
+        return; /* another context's */
+    }
+    *p = policy->next;
+    if (ips->cfg->spd != NULL) {
+        tuple_leave(ips->cfg->spd, policy->tuple);
+    }
+    policy->linked = 0;
+    ips->generation++;
+}
+
+/* see spd.h */
+struct ipsec_policy *
+ipsec_spd_next(const struct ipsec *ips, const struct ipsec_policy *policy)
+{
+    const struct ipsec_spd_index *index = ips->cfg->spd;
+    struct ipsec_policy *const *b, *const *end;
+
+    if (policy == NULL && ips->spd_one != NULL) {
+        return ips->spd_one;
+    }
+    if (policy != NULL && policy->next != NULL) {
+        return policy->next;
+    }
+    if (index == NULL) {
+        return NULL;
+    }
+    b = policy != NULL && policy->tuple != 0
+        ? policy_bucket(ips, policy) + 1 : index->bucket;
+    end = index->bucket + index->bucket_len;
+    while (b < end && *b == NULL) {
+        b++;
+    }
+    return b < end ? *b : NULL;
+}
