@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "inner.h"
+
+/*
+ * Encapsulating Security Payload (RFC 4303).
+ *
+ *     IP | SPI seq | IV | payload, padding, pad length, next header | ICV
+ *          \ ESP_HDR       \ "body": a multiple of sa->align
+ *
+ * Tunnel mode: the payload is a packet, behind a new IP header. Transport
+ * mode: it is what stood behind the packet's own header, and the header moves
+ * ahead to make room.
+ */
+
+static size_t
+ahead_of(const struct ipsec_sa *sa)
+{
+    return ESP_HDR + (size_t)sa->iv_len;
+}
+
+/* see inner.h */
+size_t
+ipsec_esp_pad(const struct ipsec_sa *sa, size_t len)
+{
+    return (0 - (len + 2)) & ((size_t)sa->align - 1);
+}
+
+/* see inner.h */
+size_t
+ipsec_esp_mtu(const struct ipsec_sa *sa, size_t ins, size_t mtu)
+{
+    int tunnel = sa->mode == IPSEC_MODE_TUNNEL;
+    size_t more = ahead_of(sa) + sa->icv_len +
+                  (tunnel ? ipsec_tunnel_len(sa) : ins);
+
+    if (mtu < more + sa->align) {
+        return 0;
+    }
+    return ((mtu - more) & ~((size_t)sa->align - 1)) - 2 + (tunnel ? 0 : ins);
+}
+
+/* Self-describing padding and trailer (RFC 4303 section 2.4). */
+static size_t
+trailer_write(uint8_t *p, size_t pad, uint8_t next)
+{
+    size_t i;
+
+    for (i = 0; i < pad; i++) {
+        p[i] = (uint8_t)(i + 1);
+    }
+    p[pad] = (uint8_t)pad;
+    p[pad + 1] = next;
+    return pad + 2;
+}
+
+/* What both ways have in common: `esp` is where the SPI is, followed by a
+ * body of `len` bytes and the ICV; pkt->seq is the whole sequence number. */
+static void
+op_set(struct ipsec_pkt *pkt, const struct ipsec_sa *sa, uint8_t *esp,
+       size_t len, uint8_t open)
+{
+    struct ipsec_op *op = &pkt->op;
+    uint32_t high = (uint32_t)(pkt->seq >> 32);
+    int esn = (sa->flags & IPSEC_SA_ESN) != 0;
+    uint8_t *aad = pkt->aad;
+
+    memset(op, 0, sizeof *op);
+    op->open = open;
+    op->aad = aad;
+    op->text = esp + ahead_of(sa);
+    op->len = len;
+    op->icv = op->text + len;
+    op->iv = esp + ESP_HDR;
+    put32(aad, sa->spi);
+    aad += 4;
+    if (esn && (sa->alg & ALG_AEAD)) {
+        put32(aad, high); /* RFC 4106 section 5 */
+        aad += 4;
+    } else if (esn) {
+        put32(op->tail, high); /* RFC 4303 section 2.2.1 */
+        op->tail_len = 4;
+    }
+    put32(aad, (uint32_t)pkt->seq);
+    op->aad_len = (uint8_t)(aad + 4 - pkt->aad);
+    if (sa->alg & ALG_IV_TEXT) {
+        op->text -= sa->iv_len;
+        op->len += sa->iv_len;
+    }
+}
+
+/* The sequence number is the IV, as it is (RFC 4106 section 3.1, RFC 7634
+ * section 2) or to be enciphered (crypto.h): unique, no random source. */
+static void
+iv_write(const struct ipsec_sa *sa, uint8_t *iv)
+{
+    if (sa->iv_len >= 8) {
+        memset(iv, 0, sa->iv_len);
+        put64(iv + sa->iv_len - 8, sa->seq);
+    }
+}
+
+/* New headers, `grow` bytes ahead of the old; the packet then has `len`. */
+static void
+head_write(struct ipsec_buf *buf, const struct ipsec_sa *sa,
+           const struct ipsec_ip *ip, size_t grow, size_t len)
+{
+    uint8_t *old = buf->data;
+
+    buf->data -= grow;
+    buf->len = len;
+    if (sa->mode == IPSEC_MODE_TUNNEL) {
+        ipsec_tunnel_wrap(sa, buf->data, len, ip, old);
+    } else {
+        memmove(buf->data, old, ip->ins);
+        ipsec_ip_resize(buf->data, len, ip->ins_nh, sa->proto);
+    }
+}
+
+/* see inner.h */
+void
+ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
+{
+    struct ipsec_sa *sa = pkt->sa[pkt->stage];
+    int tunnel = sa->mode == IPSEC_MODE_TUNNEL;
+    size_t keep = tunnel ? 0 : ip->ins;
+    size_t grow = ahead_of(sa) + (tunnel ? ipsec_tunnel_len(sa) : 0);
+    uint8_t *payload = pkt->buf.data + keep;
+    uint8_t *esp = payload - ahead_of(sa);
+    size_t len = ip->len - keep; /* without padding of the link */
+    uint8_t next = pkt->buf.data[ip->ins_nh];
+
+    if (tunnel) {
+        next = ip->version == 4 ? PROTO_IPIP : PROTO_IPV6;
+    }
+    pkt->seq = ++sa->seq;
+    len += trailer_write(payload + len, ipsec_esp_pad(sa, len), next);
+    head_write(&pkt->buf, sa, ip, grow, keep + grow + len + sa->icv_len);
+    put32(esp, sa->spi);
+    put32(esp + 4, (uint32_t)sa->seq);
+    iv_write(sa, esp + ESP_HDR);
+    op_set(pkt, sa, esp, len, 0);
+    sa->bytes += pkt->op.len;
+}
+
+/* see inner.h */
+int
+ipsec_esp_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
+               const struct ipsec_sa *sa, const struct ipsec_ip *ip)
+{
+    uint8_t *esp = pkt->buf.data + ip->off;
+    size_t len = ip->len - ip->off;
+    size_t more = ahead_of(sa) + sa->icv_len;
+    int rc;
+
+    if (len < more + sa->align || ((len - more) & (sa->align - 1u)) != 0) {
+        return IPSEC_ERR_MALFORMED;
+    }
+    pkt->seq = ipsec_replay_seq(sa, get32(esp + 4));
+    rc = ipsec_replay_check(sa, pkt->seq);
+    if (rc == IPSEC_OK) {
+        rc = ipsec_life_check(ips, sa, pkt->seq == 0 ? 0 : pkt->seq - 1);
+    }
+    if (rc == IPSEC_OK) {
+        op_set(pkt, sa, esp, len - more, 1);
+    }
+    return rc;
+}
+
+/* Length of the payload in a body of `len` bytes: without padding, which has
+ * to be right (RFC 4303 section 2.4), and trailer. */
+static int
+trailer_check(const uint8_t *body, size_t *len)
+{
+    size_t pad = body[*len - 2], i;
+    uint8_t wrong = 0;
+
+    if (pad + 2 > *len) {
+        return IPSEC_ERR_PADDING;
+    }
+    *len -= pad + 2;
+    for (i = 0; i < pad; i++) {
+        wrong |= (uint8_t)(body[*len + i] ^ (i + 1));
+    }
+    return wrong ? IPSEC_ERR_PADDING : IPSEC_OK;
+}
+
+/* see inner.h */
+int
+ipsec_esp_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
+                 const struct ipsec_ip *ip)
+{
+    struct ipsec_buf *buf = &pkt->buf;
+    uint8_t *body = buf->data + ip->off + ahead_of(sa);
+    size_t len = ip->len - ip->off - ahead_of(sa) - sa->icv_len;
+    uint8_t next = body[len - 1];
+    int rc = ipsec_replay_check(sa, pkt->seq);
+
+    if (rc != IPSEC_OK) {
+        return rc; /* its twin was in the engine with it */
+    }
+    ipsec_replay_update(sa, pkt->seq);
+    sa->packets++;
+    sa->bytes += pkt->op.len;
+    rc = trailer_check(body, &len);
+    if (rc != IPSEC_OK) {
+        return rc;
+    }
+    if (next == PROTO_NONE) {
+        return IPSEC_CONSUMED; /* dummy packet (RFC 4303 section 2.6) */
+    }
+    if (sa->mode == IPSEC_MODE_TUNNEL) {
+        buf->data = body;
+        buf->len = len;
+        return ipsec_tunnel_unwrap(buf, next, ip->tos);
+    }
+    memmove(body - ip->off, buf->data, ip->off);
+    buf->data = body - ip->off;
+    buf->len = ip->off + len;
+    ipsec_ip_resize(buf->data, buf->len, ip->nh, next);
+    return IPSEC_OK;
+}

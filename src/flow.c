@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "inner.h"
+
+/* From a packet to its selectors (RFC 4301 section 4.4.1.1). */
+
+/* see inner.h */
+int
+ipsec_ip_parse(struct ipsec_ip *ip, const struct ipsec_buf *buf)
+{
+    if (buf->len > 0 && buf->data[0] >> 4 == 4) {
+        return ipsec_ip4_parse(ip, buf->data, buf->len);
+    }
+    if (buf->len > 0 && buf->data[0] >> 4 == 6) {
+        return ipsec_ip6_parse(ip, buf->data, buf->len);
+    }
+    return IPSEC_ERR_MALFORMED;
+}
+
+static void
+addr_load(struct ipsec_addr *addr, uint8_t version, const uint8_t *p)
+{
+    addr->version = version;
+    memcpy(addr->byte, p, version == 4 ? 4 : 16);
+}
+
+static int
+has_ports(uint8_t proto)
+{
+    return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_SCTP ||
+           proto == PROTO_DCCP || proto == PROTO_UDPLITE;
+}
+
+/* Ports, or ICMP type and code, at `p`: what can't be seen is OPAQUE. */
+static void
+ports_load(struct ipsec_flow *flow, int dir, const uint8_t *p, size_t len)
+{
+    int out = dir == IPSEC_OUT;
+
+    if (has_ports(flow->proto) && len >= 4) {
+        flow->local_port = get16(out ? p : p + 2);
+        flow->remote_port = get16(out ? p + 2 : p);
+    } else if ((flow->proto == PROTO_ICMP || flow->proto == PROTO_ICMPV6) &&
+               len >= 2) {
+        flow->local_port = flow->remote_port = get16(p);
+    } else {
+        flow->opaque = 1;
+    }
+}
+
+/* see inner.h */
+void
+ipsec_flow_fill(struct ipsec_flow *flow, int dir, const struct ipsec_ip *ip,
+                const uint8_t *p)
+{
+    const uint8_t *src = p + (ip->version == 4 ? 12 : 8);
+    const uint8_t *dst = p + (ip->version == 4 ? 16 : 24);
+    int out = dir == IPSEC_OUT;
+
+    memset(flow, 0, sizeof *flow);
+    addr_load(&flow->local, ip->version, out ? src : dst);
+    addr_load(&flow->remote, ip->version, out ? dst : src);
+    flow->proto = ip->proto;
+    if (ip->frag == FRAG_LATER) {
+        flow->opaque = 1;
+    } else {
+        ports_load(flow, dir, p + ip->off, ip->len - ip->off);
+    }
+}
+
+/* see ipsec.h */
+int
+ipsec_flow_parse(struct ipsec_flow *flow, int dir, const struct ipsec_buf *buf)
+{
+    struct ipsec_ip ip;
+    int rc = ipsec_ip_parse(&ip, buf);
+
+    if (rc == IPSEC_OK) {
+        ipsec_flow_fill(flow, dir, &ip, buf->data);
+    }
+    return rc;
+}
+
+/* see inner.h */
+void
+ipsec_ip_resize(uint8_t *p, size_t len, size_t nh, uint8_t proto)
+{
+    p[nh] = proto;
+    if (p[0] >> 4 == 4) {
+        put16(p + 2, (uint32_t)len);
+        ipsec_ip4_seal(p);
+    } else {
+        put16(p + 4, (uint32_t)(len - IP6_HDR));
+    }
+}
+
+/* see inner.h */
+int
+ipsec_addr_equal(const struct ipsec_addr *a, const struct ipsec_addr *b)
+{
+    return a->version == b->version &&
+           memcmp(a->byte, b->byte, a->version == 4 ? 4 : 16) == 0;
+}
+
+/* see inner.h */
+int
+ipsec_addr_pair(const struct ipsec_addr *a, const struct ipsec_addr *b)
+{
+    return (a->version == 4 || a->version == 6) && a->version == b->version;
+}

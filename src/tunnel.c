@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "inner.h"
+
+/* Outer headers of tunnel mode (RFC 4301 section 5.1.2). */
+
+#define TTL     64
+#define ECN     0x03u
+#define ECN_CE  0x03u
+#define ECN_ECT1 0x01u
+#define ECN_ECT0 0x02u
+
+/* see inner.h */
+size_t
+ipsec_tunnel_len(const struct ipsec_sa *sa)
+{
+    return sa->local.version == 6 ? IP6_HDR : IP4_HDR;
+}
+
+/* see inner.h */
+int
+ipsec_tunnel_df(const struct ipsec_sa *sa, int df)
+{
+    if (sa->local.version == 6) {
+        return 0; /* we are the source: we may fragment */
+    }
+    return (sa->flags & IPSEC_SA_DF_SET) ||
+           ((sa->flags & IPSEC_SA_DF_COPY) && df);
+}
+
+static uint8_t
+outer_tos(const struct ipsec_sa *sa, uint8_t inner)
+{
+    unsigned dscp = inner & ~ECN, ecn = inner & ECN;
+
+    if (sa->flags & IPSEC_SA_DSCP_SET) {
+        dscp = (unsigned)sa->dscp << 2;
+    }
+    if (sa->flags & IPSEC_SA_NO_ECN) {
+        ecn = 0; /* RFC 6040 section 4.1: compatibility mode */
+    }
+    return (uint8_t)(dscp | ecn);
+}
+
+static void
+wrap4(const struct ipsec_sa *sa, uint8_t *p, size_t len,
+      const struct ipsec_ip *inner)
+{
+    memset(p, 0, IP4_HDR);
+    p[0] = 0x45;
+    p[1] = outer_tos(sa, inner->tos);
+    put16(p + 2, (uint32_t)len);
+    if (ipsec_tunnel_df(sa, inner->df)) {
+        p[6] = 0x40; /* atomic: its id means nothing (RFC 6864 section 4.1) */
+    } else {
+        /* no two of 65,536 packets of an SA alike; SAs set apart */
+        put16(p + 4, (uint16_t)(sa->seq ^ sa->spi));
+    }
+    p[8] = TTL;
+    p[9] = sa->proto;
+    memcpy(p + 12, sa->local.byte, 4);
+    memcpy(p + 16, sa->remote.byte, 4);
+    ipsec_ip4_seal(p);
+}
+
+static void
+wrap6(const struct ipsec_sa *sa, uint8_t *p, size_t len,
+      const struct ipsec_ip *inner, const uint8_t *in)
+{
+    memset(p, 0, IP6_HDR);
+    if ((sa->flags & IPSEC_SA_LABEL_COPY) && inner->version == 6) {
+        memcpy(p, in, 4);
+    }
+    ipsec_ip6_set_tos(p, outer_tos(sa, inner->tos));
+    put16(p + 4, (uint32_t)(len - IP6_HDR));
+    p[6] = sa->proto;
+    p[7] = TTL;
+    memcpy(p + 8, sa->local.byte, 16);
+    memcpy(p + 24, sa->remote.byte, 16);
+}
+
+/* see inner.h */
+void
+ipsec_tunnel_wrap(const struct ipsec_sa *sa, uint8_t *p, size_t len,
+                  const struct ipsec_ip *inner, const uint8_t *in)
+{
+    if (sa->local.version == 6) {
+        wrap6(sa, p, len, inner, in);
+    } else {
+        wrap4(sa, p, len, inner);
+    }
+}
+
+/* The inner ECN field after decapsulation (RFC 6040 section 4.2, figure 4);
+ * -1: drop. */
+static int
+ecn_merge(unsigned inner, unsigned outer)
+{
+    if (outer == ECN_CE) {
+        return inner == 0 ? -1 : (int)ECN_CE;
+    }
+    if (outer == ECN_ECT1 && inner == ECN_ECT0) {
+        return (int)ECN_ECT1;
+    }
+    return (int)inner;
+}
+
+/* see inner.h */
+int
+ipsec_tunnel_unwrap(struct ipsec_buf *buf, uint8_t proto, uint8_t tos)
+{
+    struct ipsec_ip ip;
+    int rc, ecn;
+
+    if (proto != PROTO_IPIP && proto != PROTO_IPV6) {
+        return IPSEC_ERR_MODE;
+    }
+    rc = ipsec_ip_parse(&ip, buf);
+    if (rc != IPSEC_OK || (ip.version == 4) != (proto == PROTO_IPIP) ||
+        (ip.version == 4 && !ipsec_ip4_intact(buf->data))) {
+        return IPSEC_ERR_MALFORMED;
+    }
+    buf->len = ip.len; /* the rest is TFC padding (RFC 4303 section 2.7) */
+    ecn = ecn_merge(ip.tos & ECN, tos & ECN);
+    if (ecn < 0) {
+        return IPSEC_ERR_ECN;
+    }
+    if ((unsigned)ecn != (ip.tos & ECN)) {
+        tos = (uint8_t)((ip.tos & ~ECN) | (unsigned)ecn);
+        if (ip.version == 4) {
+            ipsec_ip4_set_tos(buf->data, tos);
+        } else {
+            ipsec_ip6_set_tos(buf->data, tos);
+        }
+    }
+    return IPSEC_OK;
+}
