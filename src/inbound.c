@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+#include "inner.h"
+
+/*
+ * A packet that has arrived (RFC 4301 section 5.2): layer after layer of
+ * IPsec that is addressed to us is opened; then policy is asked whether what
+ * came out was to come, and over these SAs.
+ */
+
+/* What is known of the packet in its present form. */
+struct view {
+    struct ipsec_ip   ip;
+    struct ipsec_flow flow;
+    uint32_t          spi;
+};
+
+static int
+drop(struct ipsec *ips, struct ipsec_pkt *pkt, int status,
+     const struct view *view, struct ipsec_sa *sa)
+{
+    struct ipsec_audit why = { 0 };
+
+    why.status = status;
+    why.dir = IPSEC_IN;
+    if (view != NULL) {
+        why.flow = &view->flow;
+        why.spi = view->spi;
+    }
+    ipsec_pkt_drop(ips, pkt, sa, &why);
+    if (status == IPSEC_ERR_EXPIRED && sa != NULL) {
+        ipsec_life_warn(ips, sa);
+    }
+    ipsec_sa_release(ips, pkt);
+    return status;
+}
+
+static int
+deliver(struct ipsec *ips, struct ipsec_pkt *pkt, int verdict)
+{
+    struct ipsec_stats *stats = ipsec_pkt_stats(ips, pkt);
+
+    if (verdict == IPSEC_CONSUMED) {
+        stats->in_consumed++;
+    } else if (verdict == IPSEC_BYPASS) {
+        stats->in_bypass++;
+    } else {
+        stats->in_protect++;
+    }
+    ipsec_sa_release(ips, pkt);
+    return verdict;
+}
+
+static int
+view_take(struct view *view, const struct ipsec_pkt *pkt)
+{
+    int rc = ipsec_ip_parse(&view->ip, &pkt->buf);
+
+    view->spi = 0;
+    if (rc != IPSEC_OK) {
+        memset(&view->flow, 0, sizeof view->flow);
+        return rc;
+    }
+    ipsec_flow_fill(&view->flow, IPSEC_IN, &view->ip, pkt->buf.data);
+    view->flow.spd_id = pkt->layers > 0
+        ? pkt->sa[pkt->layers - 1]->spd_id : pkt->spd_id;
+    if (pkt->layers == 0 && view->ip.version == 4 &&
+        !ipsec_ip4_intact(pkt->buf.data)) {
+        return IPSEC_ERR_MALFORMED;
+    }
+    return IPSEC_OK;
+}
+
+/* Do the SAs that the packet came over, from the innermost outward, answer
+ * to `policy`? Notes those that do. */
+static int
+bundle_check(struct ipsec_pkt *pkt, const struct ipsec_policy *policy)
+{
+    size_t i = pkt->layers;
+    unsigned passed = 0;
+
+    for (; policy != NULL; policy = policy->outer) {
+        if (i == 0) {
+            return IPSEC_ERR_UNPROTECTED;
+        }
+        if (pkt->sa[--i]->reqid != policy->reqid) {
+            return IPSEC_ERR_SELECTOR;
+        }
+        if (ipsec_policy_accepts(policy, pkt->sa[i]) != IPSEC_OK) {
+            return IPSEC_ERR_MODE;
+        }
+        passed |= 1u << i;
+    }
+    pkt->passed |= (uint8_t)passed;
+    return IPSEC_OK;
+}
+
+/* Another layer of IPsec inside: those around it may have a policy of their
+ * own that lets them carry it (RFC 4301 appendix E). */
+static void
+layer_vouch(const struct ipsec *ips, struct ipsec_pkt *pkt,
+            const struct ipsec_flow *flow)
+{
+    const struct ipsec_policy *policy =
+        ipsec_spd_lookup(ips, IPSEC_IN, flow);
+
+    if (policy != NULL && policy->action == IPSEC_ACTION_PROTECT) {
+        (void)bundle_check(pkt, policy);
+    }
+}
+
+/* Was the packet to come, and in this way? */
+static int
+judge(struct ipsec *ips, struct ipsec_pkt *pkt, const struct view *view)
+{
+    const struct ipsec_policy *policy =
+        ipsec_spd_lookup(ips, IPSEC_IN, &view->flow);
+    int rc;
+
+    if (policy == NULL) {
+        rc = pkt->layers > 0 ? IPSEC_ERR_SELECTOR : IPSEC_ERR_NO_POLICY;
+    } else if (policy->action == IPSEC_ACTION_DISCARD) {
+        rc = IPSEC_ERR_DISCARD;
+    } else if (policy->action == IPSEC_ACTION_BYPASS) {
+        rc = pkt->layers > 0 ? IPSEC_ERR_SELECTOR : IPSEC_BYPASS;
+    } else {
+        rc = bundle_check(pkt, policy);
+        if (rc == IPSEC_OK && pkt->passed != (1u << pkt->layers) - 1) {
+            rc = IPSEC_ERR_SELECTOR; /* a layer that nobody asked for */
+        }
+    }
+    if (rc >= 0) {
+        return deliver(ips, pkt, rc);
+    }
+    return drop(ips, pkt, rc, view,
+                pkt->layers > 0 ? pkt->sa[pkt->layers - 1] : NULL);
+}
+
+/* Is this ESP that must be ours, or else is nobody's? */
+static int
+is_for_us(const struct ipsec_pkt *pkt)
+{
+    return pkt->layers == 0 && (pkt->flags & IPSEC_PKT_TRANSIT) == 0;
+}
+
+/* The SA by which to open the packet; NULL with IPSEC_OK: it is not ours to
+ * open (RFC 4301 section 5.2 step 2). */
+static int
+sa_find(const struct ipsec *ips, struct ipsec_pkt *pkt, struct view *view,
+        struct ipsec_sa **sa)
+{
+    const uint8_t *esp = pkt->buf.data + view->ip.off;
+
+    *sa = NULL;
+    if (view->ip.proto == IPSEC_PROTO_AH) {
+        return is_for_us(pkt) ? IPSEC_ERR_NO_SA : IPSEC_OK;
+    }
+    if (view->ip.proto != IPSEC_PROTO_ESP) {
+        return IPSEC_OK;
+    }
+    if (view->ip.frag != FRAG_NONE) {
+        return is_for_us(pkt) ? IPSEC_ERR_FRAGMENT : IPSEC_OK;
+    }
+    if (view->ip.len - view->ip.off < ESP_HDR) {
+        return IPSEC_ERR_MALFORMED;
+    }
+    view->spi = get32(esp);
+    *sa = ipsec_sad_lookup(ips, IPSEC_IN, view->spi, IPSEC_PROTO_ESP,
+                           &view->flow.local);
+    if (*sa != NULL && (*sa)->state == IPSEC_SA_MATURE) {
+        return IPSEC_OK;
+    }
+    *sa = NULL;
+    pkt->seq = get32(esp + 4);
+    return is_for_us(pkt) ? IPSEC_ERR_NO_SA : IPSEC_OK;
+}
+
+/* Begin to open a layer. */
+static int
+layer_open(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
+           const struct view *view)
+{
+    int rc;
+
+    if (sa->mode == IPSEC_MODE_TRANSPORT &&
+        !ipsec_addr_equal(&view->flow.remote, &sa->remote)) {
+        return IPSEC_ERR_SELECTOR; /* its addresses are the packet's */
+    }
+    rc = ipsec_esp_open(ips, pkt, sa, &view->ip);
+    if (rc != IPSEC_OK) {
+        return rc;
+    }
+    if (pkt->layers > 0) {
+        layer_vouch(ips, pkt, &view->flow);
+    }
+    pkt->layers++;
+    return ipsec_op_run(pkt, sa);
+}
+
+/* The engine has answered `rc` for the layer last begun. */
+static int
+layer_opened(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
+             const struct view *view, int rc)
+{
+    if (rc != IPSEC_OK) {
+        return rc;
+    }
+    sa->used = ips->now;
+    rc = ipsec_esp_opened(pkt, sa, &view->ip);
+    ipsec_life_warn(ips, sa);
+    return rc;
+}
+
+/* Open all that is ours, then judge. */
+static int
+peel(struct ipsec *ips, struct ipsec_pkt *pkt)
+{
+    struct ipsec_sa *sa = NULL;
+    struct view view;
+    int rc;
+
+    do {
+        rc = view_take(&view, pkt);
+        if (rc == IPSEC_OK) {
+            rc = sa_find(ips, pkt, &view, &sa);
+        }
+        if (rc != IPSEC_OK) {
+            return drop(ips, pkt, rc, &view, NULL);
+        }
+        if (sa == NULL) {
+            return judge(ips, pkt, &view);
+        }
+        if (pkt->held == IPSEC_DEPTH) {
+            return drop(ips, pkt, IPSEC_ERR_DEPTH, &view, NULL);
+        }
+        ipsec_sa_hold(pkt, sa);
+        rc = layer_open(ips, pkt, sa, &view);
+        rc = layer_opened(ips, pkt, sa, &view, rc);
+    } while (rc == IPSEC_OK);
+    if (rc == IPSEC_PENDING) {
+        return rc;
+    }
+    return rc > 0 ? deliver(ips, pkt, rc) : drop(ips, pkt, rc, &view, sa);
+}
+
+/* see ipsec.h */
+int
+ipsec_inbound(struct ipsec *ips, struct ipsec_pkt *pkt)
+{
+    ipsec_pkt_reset(pkt);
+    return peel(ips, pkt);
+}
+
+/* see inner.h */
+int
+ipsec_inbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
+{
+    struct ipsec_sa *sa = pkt->sa[pkt->layers - 1];
+    struct view view;
+    int rc;
+
+    (void)ipsec_ip_parse(&view.ip, &pkt->buf); /* the header is untouched */
+    ipsec_flow_fill(&view.flow, IPSEC_IN, &view.ip, pkt->buf.data);
+    view.spi = sa->spi;
+    if (result == IPSEC_OK && sa->state != IPSEC_SA_MATURE) {
+        result = IPSEC_ERR_EXPIRED;
+    }
+    rc = layer_opened(ips, pkt, sa, &view, result);
+    if (rc == IPSEC_OK) {
+        return peel(ips, pkt);
+    }
+    return rc > 0 ? deliver(ips, pkt, rc) : drop(ips, pkt, rc, &view, sa);
+}

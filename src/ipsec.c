@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include "inner.h"
+
+/* The context, and what packets have in common both ways. */
+
+#define SWEEP_S 64 /* a table is swept once in so many seconds */
+
+/* see ipsec.h */
+int
+ipsec_init(struct ipsec *ips, const struct ipsec_config *cfg)
+{
+    int rc;
+
+    if (ips == NULL || cfg == NULL || cfg->crypto == NULL ||
+        cfg->random == NULL) {
+        return IPSEC_ERR_ARG;
+    }
+    memset(ips, 0, sizeof *ips);
+    ips->cfg = cfg;
+    ips->generation = ips->sa_generation = 1;
+    rc = ipsec_sad_init(ips);
+    return rc == IPSEC_OK ? ipsec_spd_init(ips) : rc;
+}
+
+/* see ipsec.h */
+uint32_t
+ipsec_tick(struct ipsec *ips, uint32_t now)
+{
+    const struct ipsec_config *cfg = ips->cfg;
+    int32_t passed = (int32_t)(now - ips->now);
+    uint32_t next;
+    size_t n;
+
+    if (passed > 0) {
+        ips->now = now;
+    }
+    next = ips->now + INT32_MAX;
+    if (cfg->sad == NULL) {
+        ipsec_life_sweep(ips, &ips->sad_one, &next);
+        return next;
+    }
+    if (passed <= 0) {
+        return ips->now + 1;
+    }
+    n = passed < SWEEP_S
+        ? (cfg->sad_len + SWEEP_S - 1) / SWEEP_S * (size_t)passed
+        : cfg->sad_len;
+    for (n = n < cfg->sad_len ? n : cfg->sad_len; n > 0; n--) {
+        ips->swept = (ips->swept + 1) & (cfg->sad_len - 1);
+        ipsec_life_sweep(ips, &cfg->sad[ips->swept], &next);
+    }
+    return ips->now + 1;
+}
+
+/* see ipsec.h */
+uint32_t
+ipsec_now(const struct ipsec *ips)
+{
+    return ips->now;
+}
+
+/* see ipsec.h */
+void
+ipsec_pkt_init(struct ipsec_pkt *pkt, void *mem, size_t size,
+               size_t headroom, size_t len)
+{
+    memset(pkt, 0, sizeof *pkt);
+    pkt->buf.head = mem;
+    pkt->buf.data = pkt->buf.head + headroom;
+    pkt->buf.end = pkt->buf.head + size;
+    pkt->buf.len = len;
+}
+
+/* see crypto.h */
+struct ipsec_pkt *
+ipsec_op_pkt(const struct ipsec_op *op)
+{
+    return op->owner;
+}
+
+/* see ipsec.h */
+int
+ipsec_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
+{
+    return pkt->op.open ? ipsec_inbound_resume(ips, pkt, result)
+                        : ipsec_outbound_resume(ips, pkt, result);
+}
+
+/* see inner.h */
+int
+ipsec_op_run(struct ipsec_pkt *pkt, const struct ipsec_sa *sa)
+{
+    pkt->op.key = sa->key;
+    pkt->op.owner = pkt;
+    pkt->op.done = pkt->done;
+    return sa->crypto->run(sa->crypto, &pkt->op);
+}
+
+/* see inner.h */
+struct ipsec_stats *
+ipsec_pkt_stats(struct ipsec *ips, const struct ipsec_pkt *pkt)
+{
+    return pkt->stats != NULL ? pkt->stats : &ips->stats;
+}
+
+/* see inner.h */
+void
+ipsec_pkt_reset(struct ipsec_pkt *pkt)
+{
+    pkt->layers = pkt->held = pkt->stage = pkt->passed = 0;
+    pkt->head = pkt->tail = pkt->mtu = 0;
+    pkt->seq = 0;
+    memset(pkt->sa, 0, sizeof pkt->sa);
+}
+
+static void
+sa_count_drop(struct ipsec_sa *sa, int status)
+{
+    if (status == IPSEC_ERR_AUTH) {
+        sa->drop_auth++;
+    } else if (status == IPSEC_ERR_REPLAY) {
+        sa->drop_replay++;
+    } else {
+        sa->drop_other++;
+    }
+}
+
+/* see inner.h */
+int
+ipsec_pkt_drop(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
+               struct ipsec_audit *why)
+{
+    struct ipsec_stats *stats = ipsec_pkt_stats(ips, pkt);
+    struct ipsec_flow none;
+
+    if (why->dir == IPSEC_IN) {
+        stats->in_drop[-why->status]++;
+    } else {
+        stats->out_drop[-why->status]++;
+    }
+    if (sa != NULL) {
+        sa_count_drop(sa, why->status);
+        why->spi = sa->spi;
+    }
+    if (why->flow == NULL) {
+        memset(&none, 0, sizeof none);
+        why->flow = &none;
+    }
+    why->seq = pkt->seq;
+    why->pkt = pkt;
+    if (ips->cfg->audit != NULL) {
+        ips->cfg->audit(ips->cfg->user, why);
+    }
+    return why->status;
+}
+
+static const char *const names[] = {
+    "OK", "NO_SA", "ROOM", "TOO_BIG", "DISCARD", "NO_POLICY", "UNPROTECTED",
+    "FRAGMENT", "MALFORMED", "EXPIRED", "SEQ_OVERFLOW", "REPLAY", "AUTH",
+    "SELECTOR", "MODE", "PADDING", "DEPTH", "BUSY", "CRYPTO", "ECN",
+    "RANDOM", "UNSUPPORTED", "EXISTS", "ARG", "SPI", "ADDR", "KEY",
+    "NO_INTEG", "STATIC_KEY", "WINDOW", "LIFETIME", "PORTS", "PREFIX",
+    "BUNDLE"
+};
+
+/* see types.h */
+const char *
+ipsec_status_str(int status)
+{
+    if (status <= 0 && status >= IPSEC_ERR_BUNDLE) {
+        return names[-status];
+    }
+    switch (status) {
+    case IPSEC_BYPASS:
+        return "BYPASS";
+    case IPSEC_PENDING:
+        return "PENDING";
+    case IPSEC_CONSUMED:
+        return "CONSUMED";
+    default:
+        return "?";
+    }
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+#include "inner.h"
+
+/*
+ * A packet on its way out (RFC 4301 section 5.1): its policy, then all SAs
+ * of its bundle, with room, lifetimes and MTU; only then, layer by layer, the
+ * packet itself.
+ */
+
+#define IP6_MIN_MTU 1280 /* RFC 8200 section 5 */
+
+static int
+drop(struct ipsec *ips, struct ipsec_pkt *pkt, int status,
+     const struct ipsec_flow *flow, struct ipsec_sa *sa)
+{
+    struct ipsec_audit why = { 0 };
+
+    why.status = status;
+    why.dir = IPSEC_OUT;
+    why.flow = flow;
+    ipsec_pkt_drop(ips, pkt, sa, &why);
+    if (status == IPSEC_ERR_EXPIRED || status == IPSEC_ERR_SEQ_OVERFLOW) {
+        ipsec_life_warn(ips, sa);
+    }
+    ipsec_sa_release(ips, pkt);
+    return status;
+}
+
+static struct ipsec_policy *
+policy_of(const struct ipsec *ips, struct ipsec_pkt *pkt,
+          const struct ipsec_flow *flow)
+{
+    struct ipsec_hint *hint = pkt->hint;
+    struct ipsec_policy *policy;
+
+    if (hint != NULL && hint->policy != NULL &&
+        hint->generation == ips->generation &&
+        ipsec_policy_match(hint->policy, IPSEC_OUT, flow)) {
+        return hint->policy;
+    }
+    policy = ipsec_spd_lookup(ips, IPSEC_OUT, flow);
+    if (hint != NULL) {
+        hint->policy = policy;
+        hint->generation = ips->generation;
+    }
+    return policy;
+}
+
+/* May `sa` carry a packet between these addresses, as this policy asks? */
+static int
+sa_check(const struct ipsec *ips, const struct ipsec_pkt *pkt,
+         const struct ipsec_policy *policy, const struct ipsec_sa *sa,
+         const struct ipsec_addr *local, const struct ipsec_addr *remote)
+{
+    int rc = ipsec_policy_accepts(policy, sa);
+
+    if (rc == IPSEC_OK && sa->mode == IPSEC_MODE_TRANSPORT) {
+        if (pkt->flags & IPSEC_PKT_TRANSIT) {
+            return IPSEC_ERR_MODE; /* RFC 4301 section 4.1 */
+        }
+        if (!ipsec_addr_equal(local, &sa->local) ||
+            !ipsec_addr_equal(remote, &sa->remote)) {
+            return IPSEC_ERR_SELECTOR;
+        }
+    }
+    return rc == IPSEC_OK ? ipsec_life_check(ips, sa, sa->seq) : rc;
+}
+
+/* Hold the SAs of all layers. On an error, the last one held is at fault. */
+static int
+bundle_hold(struct ipsec *ips, struct ipsec_pkt *pkt,
+            struct ipsec_policy *policy, const struct ipsec_flow *flow)
+{
+    const struct ipsec_config *cfg = ips->cfg;
+    const struct ipsec_addr *local = &flow->local, *remote = &flow->remote;
+    struct ipsec_sa *sa;
+    int rc;
+
+    for (; policy != NULL; policy = policy->outer) {
+        if (pkt->held == IPSEC_DEPTH) {
+            return IPSEC_ERR_DEPTH;
+        }
+        sa = policy->reqid == 0
+            ? NULL : ipsec_sad_newest(ips, policy->reqid, pkt->lane);
+        if (sa == NULL && cfg->acquire != NULL) {
+            cfg->acquire(cfg->user, policy, flow, pkt->lane);
+        }
+        if (sa == NULL || sa->state != IPSEC_SA_MATURE) {
+            return IPSEC_ERR_NO_SA;
+        }
+        ipsec_sa_hold(pkt, sa);
+        rc = sa_check(ips, pkt, policy, sa, local, remote);
+        if (rc != IPSEC_OK) {
+            return rc;
+        }
+        local = &sa->local;
+        remote = &sa->remote;
+    }
+    return IPSEC_OK;
+}
+
+/* Length of the headers that layer `i` leaves in front in transport mode. */
+static size_t
+ins_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, size_t i)
+{
+    while (i > 0) {
+        if (pkt->sa[--i]->mode == IPSEC_MODE_TUNNEL) {
+            return ipsec_tunnel_len(pkt->sa[i]);
+        }
+    }
+    return ip->ins;
+}
+
+/* The largest packet that passes through all layers, path MTUs heeded or
+ * not. */
+static size_t
+mtu_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, int heed)
+{
+    const struct ipsec_sa *sa;
+    size_t i = pkt->held, mtu = SIZE_MAX, max;
+
+    while (i > 0) {
+        sa = pkt->sa[--i];
+        max = UINT16_MAX + (sa->local.version == 6 ? IP6_HDR : 0);
+        if (heed && sa->mtu != 0) {
+            max = sa->mtu;
+        }
+        mtu = ipsec_esp_mtu(sa, ins_of(pkt, ip, i), mtu < max ? mtu : max);
+    }
+    return mtu;
+}
+
+/* Will any of the headers, the packet's own or a new one, forbid that it be
+ * fragmented? */
+static int
+df_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
+{
+    int df = ip->df, any = df;
+    size_t i;
+
+    if (ip->version == 6 && (pkt->flags & IPSEC_PKT_FRAG_OK)) {
+        any = 0;
+    }
+    for (i = 0; i < pkt->held; i++) {
+        if (pkt->sa[i]->mode == IPSEC_MODE_TUNNEL) {
+            df = ipsec_tunnel_df(pkt->sa[i], df);
+            any |= df;
+        }
+    }
+    return any;
+}
+
+/* Does it fit its path (RFC 4301 section 8.2.1)? */
+static int
+mtu_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
+{
+    size_t mtu = mtu_of(pkt, ip, df_of(pkt, ip));
+
+    if (ip->version == 6 && mtu < IP6_MIN_MTU) {
+        mtu = IP6_MIN_MTU; /* a sender need not go below: fragment outside */
+    }
+    if (ip->len <= mtu) {
+        return IPSEC_OK;
+    }
+    pkt->mtu = (uint16_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX);
+    return IPSEC_ERR_TOO_BIG;
+}
+
+/* Is there room for all layers, to the byte? */
+static int
+room_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
+{
+    const struct ipsec_buf *buf = &pkt->buf;
+    const struct ipsec_sa *sa;
+    size_t i, head, most, len = ip->len, pad;
+
+    for (i = 0; i < pkt->held; i++) {
+        sa = pkt->sa[i];
+        ipsec_sa_room(sa, &head, &most);
+        if (sa->mode == IPSEC_MODE_TUNNEL) {
+            pad = ipsec_esp_pad(sa, len);
+        } else {
+            pad = ipsec_esp_pad(sa, len - ins_of(pkt, ip, i));
+        }
+        pkt->head = (uint16_t)(pkt->head + head);
+        pkt->tail = (uint16_t)(pkt->tail + pad + 2 + sa->icv_len);
+        len += head + pad + 2 + sa->icv_len;
+    }
+    return (size_t)(buf->data - buf->head) < pkt->head ||
+           (size_t)(buf->end - buf->data) - ip->len < pkt->tail
+        ? IPSEC_ERR_ROOM : IPSEC_OK;
+}
+
+static int
+bundle_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
+{
+    int rc;
+
+    if (ip->frag != FRAG_NONE && pkt->sa[0]->mode == IPSEC_MODE_TRANSPORT) {
+        return IPSEC_ERR_FRAGMENT; /* RFC 4303 section 3.3.4 */
+    }
+    rc = mtu_check(pkt, ip);
+    return rc == IPSEC_OK ? room_check(pkt, ip) : rc;
+}
+
+/* Begin the layer pkt->stage. */
+static int
+layer_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
+{
+    const struct ipsec_sa *sa = pkt->sa[pkt->stage];
+
+    if (sa->state != IPSEC_SA_MATURE) {
+        return IPSEC_ERR_EXPIRED; /* removed meanwhile */
+    }
+    ipsec_esp_seal(pkt, ip);
+    return ipsec_op_run(pkt, sa);
+}
+
+/* An operation ended with `rc`: this layer's end, and all further ones. */
+static int
+go_on(struct ipsec *ips, struct ipsec_pkt *pkt, int rc)
+{
+    struct ipsec_ip ip;
+    struct ipsec_sa *sa = pkt->sa[pkt->stage];
+
+    while (rc == IPSEC_OK) {
+        sa->packets++;
+        sa->used = ips->now;
+        ipsec_life_warn(ips, sa);
+        if (++pkt->stage == pkt->layers) {
+            ipsec_pkt_stats(ips, pkt)->out_protect++;
+            ipsec_sa_release(ips, pkt);
+            return IPSEC_OK;
+        }
+        sa = pkt->sa[pkt->stage];
+        rc = ipsec_ip_parse(&ip, &pkt->buf);
+        if (rc == IPSEC_OK) {
+            rc = layer_seal(pkt, &ip);
+        }
+    }
+    return rc == IPSEC_PENDING ? rc : drop(ips, pkt, rc, NULL, sa);
+}
+
+static int
+protect(struct ipsec *ips, struct ipsec_pkt *pkt, const struct ipsec_ip *ip,
+        struct ipsec_policy *policy, const struct ipsec_flow *flow)
+{
+    int rc = bundle_hold(ips, pkt, policy, flow);
+    struct ipsec_sa *sa = NULL;
+
+    if (rc == IPSEC_OK) {
+        rc = bundle_check(pkt, ip);
+    } else if (rc != IPSEC_ERR_NO_SA) {
+        sa = pkt->sa[pkt->held - 1];
+    }
+    if (rc != IPSEC_OK) {
+        return drop(ips, pkt, rc, flow, sa);
+    }
+    pkt->layers = pkt->held;
+    return go_on(ips, pkt, layer_seal(pkt, ip));
+}
+
+/* see ipsec.h */
+int
+ipsec_outbound(struct ipsec *ips, struct ipsec_pkt *pkt)
+{
+    struct ipsec_policy *policy;
+    struct ipsec_flow flow;
+    struct ipsec_ip ip;
+    int rc;
+
+    ipsec_pkt_reset(pkt);
+    rc = ipsec_ip_parse(&ip, &pkt->buf);
+    if (rc != IPSEC_OK) {
+        return drop(ips, pkt, rc, NULL, NULL);
+    }
+    ipsec_flow_fill(&flow, IPSEC_OUT, &ip, pkt->buf.data);
+    flow.spd_id = pkt->spd_id;
+    policy = policy_of(ips, pkt, &flow);
+    if (policy == NULL) {
+        return drop(ips, pkt, IPSEC_ERR_NO_POLICY, &flow, NULL);
+    }
+    switch (policy->action) {
+    case IPSEC_ACTION_PROTECT:
+        return protect(ips, pkt, &ip, policy, &flow);
+    case IPSEC_ACTION_BYPASS:
+        ipsec_pkt_stats(ips, pkt)->out_bypass++;
+        return IPSEC_BYPASS;
+    default:
+        return drop(ips, pkt, IPSEC_ERR_DISCARD, &flow, NULL);
+    }
+}
+
+/* see inner.h */
+int
+ipsec_outbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
+{
+    if (result == IPSEC_OK && pkt->sa[pkt->stage]->state != IPSEC_SA_MATURE) {
+        result = IPSEC_ERR_EXPIRED;
+    }
+    return go_on(ips, pkt, result);
+}
