@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IPSEC_MBEDTLS_H
+#define IPSEC_MBEDTLS_H
+
+#include "ipsec/crypto.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * @file ipsec_mbedtls.h  The default crypto backend: mbedTLS 2.28 and 3.6.
+ *
+ * Synchronous: run() never answers PENDING. Set ipsec_config.crypto or
+ * ipsec_sa_params.crypto to &ipsec_mbedtls.
+ *
+ * Heap. run() allocates nothing. Nor does key_init(), except that for AES-GCM
+ * mbedTLS itself takes its AES context from its allocator (288 bytes with
+ * 2.28 on a 64-bit machine), and key_wipe() gives it back, erased. Where even
+ * that must not be: mbedTLS 3.6 without MBEDTLS_CIPHER_C allocates nothing,
+ * and any version can be given a static pool (MBEDTLS_MEMORY_BUFFER_ALLOC_C).
+ *
+ * Which algorithms there are is up to mbedTLS's configuration: AES-GCM-16
+ * needs MBEDTLS_GCM_C, ChaCha20-Poly1305 MBEDTLS_CHACHAPOLY_C, AES-CBC
+ * MBEDTLS_CIPHER_MODE_CBC, HMAC-SHA2-256-128 MBEDTLS_SHA256_C. Without, SAs
+ * that need them are refused with IPSEC_ERR_UNSUPPORTED.
+ *
+ * Several processors: with 2.28, make one SA of each algorithm before the
+ * second processor starts; mbedTLS fills its AES tables then (or build it with
+ * MBEDTLS_AES_ROM_TABLES).
+ */
+extern const struct ipsec_crypto ipsec_mbedtls;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
