@@ -1,0 +1,26 @@
+/*
+ * The device's IPsec boundary: one policy and a pair of SAs.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef BOUNDARY_H
+#define BOUNDARY_H
+
+#include "host.h"
+
+/** The command line: see device.c. NULL where nothing was said. */
+struct options {
+    const char *wire, *peer, *pcap, *mac, *ip4, *ip6, *target;
+    const char *mode, *local, *remote, *encr, *integ;
+    const char *spi_out, *spi_in, *key_out, *key_in, *ikey_out, *ikey_in;
+    const char *esn, *window, *seq;
+};
+
+/** Put it around the host's interface. 0; or -1, having said why. */
+int boundary_open(struct host *host, const struct options *opt);
+
+void boundary_close(void);
+
+/** Print all counters of it that are not zero, as "NAME VALUE". */
+void boundary_stats(void);
+
+#endif

@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: MIT
+"""The wire between the device and the guest, and the attacker on it.
+
+Each side sends its Ethernet frames, one per datagram, to a socket of ours
+and gets those of the other side. On the way they are counted by kind, so
+that cleartext can't cross unseen, and ESP packets meet the fault that is
+set for their direction. Directions: OUT is from the device to the guest.
+"""
+import collections
+import os
+import select
+import socket
+import struct
+import threading
+import time
+
+OUT, IN = 'out', 'in'
+ND = range(133, 138)           # RFC 4861: the ICMPv6 types of its messages
+EAGER = 64                     # frames taken from one side in a row
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b'\0'
+    n = sum(struct.unpack('!%dH' % (len(data) // 2), data))
+    while n >> 16:
+        n = (n & 0xffff) + (n >> 16)
+    return n ^ 0xffff
+
+
+class Frame:
+    """What the relay must know of an Ethernet frame.
+
+    kind  'arp', 'nd', 'esp' or 'clear'
+    esp   where the ESP header starts; None in later fragments
+    end   where the IP packet ends
+    """
+
+    def __init__(self, data):
+        self.data = data
+        self.kind, self.esp, self.end = 'clear', None, len(data)
+        self.version, self.whole = 0, True
+        ethertype = data[12:14]
+        if ethertype == b'\x08\x06':
+            self.kind = 'arp'
+        elif ethertype == b'\x08\x00' and len(data) >= 34:
+            self.ipv4()
+        elif ethertype == b'\x86\xdd' and len(data) >= 54:
+            self.ipv6()
+
+    def ipv4(self):
+        d = self.data
+        self.version = 4
+        self.end = 14 + struct.unpack('!H', d[16:18])[0]
+        fragment = struct.unpack('!H', d[20:22])[0] & 0x3fff
+        self.whole = fragment == 0
+        if d[23] == 50:
+            self.kind = 'esp'
+            if not fragment & 0x1fff:
+                self.esp = 14 + (d[14] & 15) * 4
+
+    def ipv6(self):
+        d = self.data
+        self.version = 6
+        self.end = 54 + struct.unpack('!H', d[18:20])[0]
+        header, at, offset = d[20], 54, 0
+        if header == 44:
+            header, at = d[54], 62
+            field = struct.unpack('!H', d[56:58])[0]
+            offset, self.whole = field >> 3, not field & 0xfff9
+        if header == 50:
+            self.kind = 'esp'
+            self.esp = at if offset == 0 else None
+        elif header == 58 and d[at] in ND:
+            self.kind = 'nd'
+
+    def seq(self):
+        return struct.unpack('!I', self.data[self.esp + 4:self.esp + 8])[0]
+
+    # Each fault gives the frame's bytes with one thing changed.
+
+    def flipped(self, at, bit=1):
+        d = bytearray(self.data)
+        d[at] ^= bit
+        return bytes(d)
+
+    def readdressed(self, at4, at6, address):
+        """With another address, all else being right."""
+        d = bytearray(self.data)
+        if self.version == 6:
+            d[at6:at6 + 16] = socket.inet_pton(socket.AF_INET6, address)
+        else:
+            d[at4:at4 + 4] = socket.inet_aton(address)
+            d[24:26] = b'\0\0'
+            d[24:26] = struct.pack('!H', checksum(bytes(d[14:self.esp])))
+        return bytes(d)
+
+    def source(self, address):
+        return self.readdressed(26, 22, address)
+
+    def destination(self, address):
+        return self.readdressed(30, 38, address)
+
+
+class Fault:
+    """What happens to the next `count` whole ESP packets of a direction.
+
+    change(frame) gives the list of frames that go on in its place.
+    """
+
+    def __init__(self, change, count=1):
+        self.change, self.left, self.done = change, count, 0
+
+    def apply(self, frame):
+        self.left -= 1
+        self.done += 1
+        return self.change(frame)
+
+    def flush(self):
+        return []
+
+
+class Reorder(Fault):
+    """Collect `count` packets and let them go in reverse order."""
+
+    def __init__(self, count):
+        Fault.__init__(self, None, count)
+        self.held = []
+
+    def apply(self, frame):
+        self.left -= 1
+        self.done += 1
+        self.held.append(frame.data)
+        return [] if self.left else self.flush()
+
+    def flush(self):
+        out, self.held = self.held[::-1], []
+        return out
+
+
+class Late(Fault):
+    """Hold one packet back until `count` others have passed."""
+
+    def __init__(self, count):
+        Fault.__init__(self, None, count + 1)
+        self.held = None
+
+    def apply(self, frame):
+        self.left -= 1
+        self.done += 1
+        if self.held is None:
+            self.held = frame.data
+            return []
+        return [frame.data] + ([self.held] if not self.left else [])
+
+
+def swapped(at):
+    """A fault: one bit of the byte at at(frame) is another."""
+    return lambda f: [f.flipped(at(f))]
+
+
+CORRUPT = {
+    'icv': swapped(lambda f: f.end - 1),
+    'payload': swapped(lambda f: f.esp + 20),
+    'iv': swapped(lambda f: f.esp + 8),
+    'seq': lambda f: [f.flipped(f.esp + 5)],   # 65536 ahead
+    'spi': swapped(lambda f: f.esp + 3),
+}
+
+
+class Count(collections.Counter):
+    """Of one direction: frames by kind; 'packet': ESP datagrams."""
+
+
+class Side:
+    """A socket of ours, and the one at the other end."""
+
+    def __init__(self, here, there):
+        self.there = there
+        self.queue = collections.deque()
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.setblocking(False)
+        self.sock.bind(here)
+
+    def flush(self):
+        """Queues of unix sockets are short: what does not fit waits."""
+        while self.queue:
+            try:
+                self.sock.sendto(self.queue[0], self.there)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:    # nobody is there: as on a real wire
+                pass
+            self.queue.popleft()
+
+
+class Relay(threading.Thread):
+    def __init__(self, directory):
+        threading.Thread.__init__(self, daemon=True)
+        self.directory = directory
+        self.device = Side(directory + '/rd', directory + '/d')
+        self.guest = Side(directory + '/rg', directory + '/g')
+        self.lock = threading.Lock()
+        self.running = True
+        self.pcap = None
+        self.fault = {}
+        self.reset()
+
+    def reset(self):
+        with self.lock:
+            self.count = {OUT: Count(), IN: Count()}
+            self.order = {OUT: [], IN: []}   # ESP sequence numbers sent on
+            self.clear = []
+            self.fault = {}
+            self.last = time.monotonic()
+
+    def set_fault(self, direction, fault):
+        with self.lock:
+            self.fault[direction] = fault
+
+    def end_fault(self, direction):
+        """What it still holds goes on its way."""
+        with self.lock:
+            fault = self.fault.pop(direction, None)
+            if fault:
+                self.send(direction, fault.flush())
+
+    def inject(self, direction, data):
+        """A frame that the attacker made: not counted as crossing."""
+        with self.lock:
+            self.write_pcap(data)
+            side = self.guest if direction == OUT else self.device
+            side.queue.append(data)
+
+    def capture(self, path):
+        """Write frames as they go on to a file; None ends it."""
+        with self.lock:
+            if self.pcap:
+                self.pcap.close()
+            self.pcap = path and open(path, 'wb')
+            if self.pcap:
+                self.pcap.write(struct.pack('=IHHIIII', 0xa1b2c3d4, 2, 4,
+                                            0, 0, 65535, 1))
+
+    def write_pcap(self, data):
+        if self.pcap:
+            now = time.time()
+            self.pcap.write(struct.pack('=IIII', int(now),
+                                        int(now % 1 * 1e6),
+                                        len(data), len(data)) + data)
+
+    def send(self, direction, frames):
+        side = self.guest if direction == OUT else self.device
+        for data in frames:
+            self.write_pcap(data)
+            f = Frame(data)
+            if f.kind == 'esp' and f.esp is not None:
+                self.order[direction].append(f.seq())
+            side.queue.append(data)
+        side.flush()
+
+    def pass_on(self, direction, data):
+        f = Frame(data)
+        count = self.count[direction]
+        count[f.kind] += 1
+        if f.kind == 'clear':
+            self.clear.append((direction, data))
+        frames = [data]
+        if f.kind == 'esp' and f.esp is not None:
+            count['packet'] += 1
+            fault = self.fault.get(direction)
+            if fault and fault.left and f.whole:
+                frames = fault.apply(f)
+        self.last = time.monotonic()
+        self.send(direction, frames)
+
+    def take(self, side, direction):
+        for _ in range(EAGER):
+            try:
+                data = side.sock.recv(65536)
+            except (BlockingIOError, InterruptedError):
+                return
+            with self.lock:
+                self.pass_on(direction, data)
+
+    def run(self):
+        while self.running:
+            waiting = self.device.queue or self.guest.queue
+            ready, _, _ = select.select(
+                [self.device.sock, self.guest.sock], [], [],
+                0.001 if waiting else 0.02)
+            if self.device.sock in ready:
+                self.take(self.device, OUT)
+            if self.guest.sock in ready:
+                self.take(self.guest, IN)
+            with self.lock:
+                self.device.flush()
+                self.guest.flush()
+
+    def quiet_for(self):
+        """Seconds since the last frame came."""
+        with self.lock:
+            return time.monotonic() - self.last
+
+    def stop(self):
+        self.running = False
+        if self.is_alive():
+            self.join()
+        self.capture(None)
+        for side, name in (self.device, '/rd'), (self.guest, '/rg'):
+            side.sock.close()
+            os.unlink(self.directory + name)
