@@ -261,10 +261,8 @@ ipsec_inbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
     (void)ipsec_ip_parse(&view.ip, &pkt->buf); /* the header is untouched */
     ipsec_flow_fill(&view.flow, IPSEC_IN, &view.ip, pkt->buf.data);
     view.spi = sa->spi;
-    if (result == IPSEC_OK && sa->state != IPSEC_SA_MATURE) {
-        result = IPSEC_ERR_EXPIRED;
-    }
-    rc = layer_opened(ips, pkt, sa, &view, result);
+    rc = layer_opened(ips, pkt, sa, &view,
+                      result == IPSEC_OK ? ipsec_sa_alive(pkt) : result);
     if (rc == IPSEC_OK) {
         return peel(ips, pkt);
     }

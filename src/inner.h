@@ -148,6 +148,9 @@ struct ipsec_sad_bucket *ipsec_sad_bucket(const struct ipsec *ips,
 void ipsec_sa_hold(struct ipsec_pkt *pkt, struct ipsec_sa *sa);
 void ipsec_sa_release(struct ipsec *ips, struct ipsec_pkt *pkt);
 
+/* IPSEC_OK, or IPSEC_ERR_EXPIRED: one of those held was removed meanwhile. */
+int ipsec_sa_alive(const struct ipsec_pkt *pkt);
+
 /* spd.c */
 
 int ipsec_spd_init(struct ipsec *ips);

@@ -25,7 +25,7 @@ frag_of(const uint8_t *p)
 /* The extension header at ip->off, named ip->proto: verify it and step over
  * it. */
 static int
-step(struct ipsec_ip *ip, const uint8_t *p)
+step(struct ipsec_ip *ip, const uint8_t *p, int *frag_seen)
 {
     const uint8_t *h = p + ip->off;
     size_t n;
@@ -44,6 +44,10 @@ step(struct ipsec_ip *ip, const uint8_t *p)
         return IPSEC_ERR_MALFORMED; /* type 0 (RFC 5095 section 3) */
     }
     if (ip->proto == PROTO_FRAGMENT) {
+        if (*frag_seen) {
+            return IPSEC_ERR_MALFORMED; /* RFC 8200 section 4.1 */
+        }
+        *frag_seen = 1;
         ip->frag = frag_of(h);
     }
     ip->nh = ip->off;
@@ -63,7 +67,7 @@ step(struct ipsec_ip *ip, const uint8_t *p)
 int
 ipsec_ip6_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len)
 {
-    int i, rc;
+    int i, rc, frag_seen = 0;
 
     if (len < IP6_HDR) {
         return IPSEC_ERR_MALFORMED;
@@ -80,7 +84,7 @@ ipsec_ip6_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len)
     ip->nh = ip->ins_nh = 6;
     ip->proto = p[6];
     for (i = 0; is_ext(ip->proto) && ip->frag != FRAG_LATER; i++) {
-        rc = i < EXT_MAX ? step(ip, p) : IPSEC_ERR_MALFORMED;
+        rc = i < EXT_MAX ? step(ip, p, &frag_seen) : IPSEC_ERR_MALFORMED;
         if (rc != IPSEC_OK) {
             return rc;
         }

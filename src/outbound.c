@@ -207,13 +207,13 @@ bundle_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 static int
 layer_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 {
-    const struct ipsec_sa *sa = pkt->sa[pkt->stage];
+    int rc = ipsec_sa_alive(pkt);
 
-    if (sa->state != IPSEC_SA_MATURE) {
-        return IPSEC_ERR_EXPIRED; /* removed meanwhile */
+    if (rc != IPSEC_OK) {
+        return rc;
     }
     ipsec_esp_seal(pkt, ip);
-    return ipsec_op_run(pkt, sa);
+    return ipsec_op_run(pkt, pkt->sa[pkt->stage]);
 }
 
 /* An operation ended with `rc`: this layer's end, and all further ones. */
@@ -295,8 +295,5 @@ ipsec_outbound(struct ipsec *ips, struct ipsec_pkt *pkt)
 int
 ipsec_outbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
 {
-    if (result == IPSEC_OK && pkt->sa[pkt->stage]->state != IPSEC_SA_MATURE) {
-        result = IPSEC_ERR_EXPIRED;
-    }
-    return go_on(ips, pkt, result);
+    return go_on(ips, pkt, result == IPSEC_OK ? ipsec_sa_alive(pkt) : result);
 }

@@ -368,6 +368,20 @@ ipsec_sa_release(struct ipsec *ips, struct ipsec_pkt *pkt)
     }
 }
 
+/* see inner.h */
+int
+ipsec_sa_alive(const struct ipsec_pkt *pkt)
+{
+    size_t i;
+
+    for (i = 0; i < pkt->held; i++) {
+        if (pkt->sa[i]->state != IPSEC_SA_MATURE) {
+            return IPSEC_ERR_EXPIRED;
+        }
+    }
+    return IPSEC_OK;
+}
+
 /* see sad.h */
 struct ipsec_sa *
 ipsec_sad_lookup(const struct ipsec *ips, int dir, uint32_t spi, int proto,
