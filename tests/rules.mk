@@ -16,7 +16,8 @@ TEST_PORT := $(PORT_OBJ)
 endif
 
 TEST_NAMES := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
-FAKE_NAMES := $(patsubst tests/%.c,%,$(wildcard tests/fake/*.c))
+FAKE_NAMES := $(patsubst tests/%.c,%,$(wildcard tests/fake/*.c) \
+                                  tests/vectors/record.c)
 FAKE_OBJ   := $(FAKE_NAMES:%=$(TEST_OBJ)/%.o)
 UNIT       := $(TEST_NAMES:%=$(TEST_EXE)/%)
 
