@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""A link: how device and guest are set up to protect their traffic.
+
+One place says which algorithm, mode, addresses and keys; from it come the
+guest's `ip xfrm` commands, the device's arguments and Wireshark's key table.
+"""
+import hashlib
+
+# Outer addresses; in transport mode those of the packets themselves.
+DEVICE = {4: '10.9.0.1', 6: 'fd09::1'}
+GUEST = {4: '10.9.0.2', 6: 'fd09::2'}
+GUEST_OTHER = {4: '10.9.0.3', 6: 'fd09::3'}    # also the guest's
+STRANGER = {4: '10.9.0.99', 6: 'fd09::99'}     # nobody's
+# What the device talks to through a tunnel: a host behind the guest.
+BEHIND = {4: '10.77.2.1', 6: 'fd77:2::1'}
+BITS = {4: 32, 6: 128}
+
+SPI_OUT, SPI_IN = 0x2001, 0x2002
+
+GCM, CBC, CHACHA, NULL = 20, 12, 28, 11        # IKEv2 transform IDs
+HMAC_SHA2_256_128 = 12
+SUITES = {                     # encr, its key with salt, integ, its key
+    'gcm128': (GCM, 20, 0, 0),
+    'gcm192': (GCM, 28, 0, 0),
+    'gcm256': (GCM, 36, 0, 0),
+    'cbc128': (CBC, 16, HMAC_SHA2_256_128, 32),
+    'cbc192': (CBC, 24, HMAC_SHA2_256_128, 32),
+    'cbc256': (CBC, 32, HMAC_SHA2_256_128, 32),
+    'chacha': (CHACHA, 36, 0, 0),
+    'null': (NULL, 0, HMAC_SHA2_256_128, 32),
+}
+KERNEL_NAME = {
+    GCM: 'rfc4106(gcm(aes))',
+    CBC: 'cbc(aes)',
+    CHACHA: 'rfc7539esp(chacha20,poly1305)',
+    NULL: 'ecb(cipher_null)',
+}
+WIRESHARK_NAME = {
+    GCM: 'AES-GCM [RFC4106]',
+    CBC: 'AES-CBC [RFC3602]',
+    CHACHA: 'ChaCha20 with Poly1305 [RFC7634]',
+    NULL: 'NULL',
+}
+ICMP6_ND = range(133, 138)
+
+
+class Link:
+    def __init__(self, suite, mode, inner, outer=None, before_wrap=None):
+        """Versions of IP inside and outside. `before_wrap`: 64-bit
+        sequence numbers that start so many short of 2^32."""
+        self.suite, self.mode = suite, mode
+        self.inner, self.outer = inner, outer or inner
+        self.before_wrap = before_wrap
+        self.esn = before_wrap is not None
+        self.seq = 2**32 - 1 - before_wrap if self.esn else 0
+        self.window = 128 if self.esn else 64
+        self.encr, self.encr_len, self.integ, self.integ_len = SUITES[suite]
+        self.name = '%s%s-%s-%s' % (
+            'esn-' if self.esn else '', suite, mode,
+            self.inner if self.inner == self.outer
+            else '%din%d' % (self.inner, self.outer))
+        self.local, self.remote = DEVICE[self.outer], GUEST[self.outer]
+        self.device = DEVICE[self.inner]
+        self.target = (BEHIND if mode == 'tunnel' else GUEST)[self.inner]
+
+    def key(self, spi, use, size):
+        text = '%s %x %s' % (self.name, spi, use)
+        return hashlib.sha512(text.encode()).digest()[:size].hex()
+
+    def encr_key(self, spi):
+        return self.key(spi, 'encr', self.encr_len)
+
+    def integ_key(self, spi):
+        return self.key(spi, 'integ', self.integ_len)
+
+    def device_args(self):
+        args = {
+            'target': self.target, 'mode': self.mode,
+            'local': self.local, 'remote': self.remote,
+            'encr': self.encr, 'integ': self.integ,
+            'spi-out': SPI_OUT, 'spi-in': SPI_IN,
+            'esn': int(self.esn), 'seq': self.seq,
+            'key-out': self.encr_key(SPI_OUT),
+            'key-in': self.encr_key(SPI_IN),
+            'ikey-out': self.integ_key(SPI_OUT),
+            'ikey-in': self.integ_key(SPI_IN),
+        }
+        if self.esn:           # else the SA's own window, of 64
+            args['window'] = self.window
+        return ['%s=%s' % kv for kv in args.items()]
+
+    # ---- the guest's half
+
+    def algorithms(self, spi):
+        encr, name = self.encr_key(spi), KERNEL_NAME[self.encr]
+        if not self.integ:
+            return 'aead %s 0x%s 128' % (name, encr)
+        # "auth" instead of "auth-trunc" would cut SHA2-256 to 96 bits
+        return 'enc %s %s auth-trunc hmac(sha256) 0x%s 128' % (
+            name, '0x' + encr if encr else '""', self.integ_key(spi))
+
+    def state(self, spi, src, dst, numbers, selector=''):
+        flags = (['esn'] if self.esn else []) + \
+            (['af-unspec'] if self.inner != self.outer else [])
+        return ('xfrm state add src %s dst %s proto esp spi 0x%x reqid 1 '
+                'mode %s replay-window %d %s %s %s %s' % (
+                    src, dst, spi, self.mode, self.window, numbers,
+                    ' '.join('flag ' + f for f in flags),
+                    self.algorithms(spi), selector))
+
+    def policy(self, direction, src, dst, outer_src, outer_dst):
+        bits = BITS[self.inner]
+        return ('xfrm policy add src %s/%d dst %s/%d dir %s priority 2 '
+                'tmpl src %s dst %s proto esp reqid 1 mode %s' % (
+                    src, bits, dst, bits, direction,
+                    outer_src, outer_dst, self.mode))
+
+    def guest_batch(self):
+        """Lines for `ip -batch`: from whatever was there to this link."""
+        bits = BITS[self.inner]
+        selector = '' if self.mode == 'tunnel' else \
+            'sel src %s/%d dst %s/%d' % (self.device, bits,
+                                         self.target, bits)
+        esn_in = esn_out = ''
+        if self.esn:
+            esn_in = 'replay-seq 0x%x replay-seq-hi 0' % self.seq
+            esn_out = 'replay-oseq 0x%x replay-oseq-hi 0' % self.seq
+        lines = ['xfrm state flush', 'xfrm policy flush']
+        # neighbour discovery in clear, both ways
+        lines += ['xfrm policy add src ::/0 dst ::/0 proto 58 '
+                  'type %d dir %s priority 1' % (t, d)
+                  for t in ICMP6_ND for d in ('in', 'out')]
+        lines += [
+            self.state(SPI_OUT, self.local, self.remote, esn_in, selector),
+            self.state(SPI_IN, self.remote, self.local, esn_out),
+            self.policy('in', self.device, self.target,
+                        self.local, self.remote),
+            self.policy('out', self.target, self.device,
+                        self.remote, self.local),
+        ]
+        return '\n'.join(lines) + '\n'
+
+    def wireshark(self):
+        """Lines of Wireshark's esp_sa table."""
+        integ = 'HMAC-SHA-256-128 [RFC4868]' if self.integ else 'NULL'
+        return ''.join(
+            '"IPv%d","*","*","0x%08x","%s","0x%s","%s","%s"%s\n' % (
+                self.outer, spi, WIRESHARK_NAME[self.encr],
+                self.encr_key(spi), integ,
+                '0x' + self.integ_key(spi) if self.integ else '',
+                ',"64-bit"' if self.esn else ',"32-bit"')
+            for spi in (SPI_OUT, SPI_IN))
+
+
+# Once after boot: all addresses, so that a link changes only IPsec.
+GUEST_ADDRESSES = ''.join(
+    'addr add %s dev %s%s\n' % (a, dev, ' nodad' if ':' in a else '')
+    for a, dev in (
+        (GUEST[4] + '/24', 'eth0'), (GUEST_OTHER[4] + '/24', 'eth0'),
+        (GUEST[6] + '/64', 'eth0'), (GUEST_OTHER[6] + '/64', 'eth0'),
+        (BEHIND[4] + '/32', 'lo'), (BEHIND[6] + '/128', 'lo')))
