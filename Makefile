@@ -47,10 +47,18 @@ PORT_OBJ_SAN := $(PORT_SRC:%.c=$(BUILD)/san/%.o)
 # Debian's own python3 has scapy; another one earlier in PATH may not.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 
-# What was built with other settings is built again: see REMEMBER below.
-SETTINGS := $(BUILD)/settings
+VERSION  := $(shell awk '/define IPSEC_VERSION_/ { v = v s $$3; s = "." } \
+                         END { print v }' include/ipsec/ipsec.h)
+BENCH    := $(BUILD)/bench/bench
+FUZZ_SRC := $(wildcard tests/fuzz/*.c)
+FUZZ     := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+TEST_SCRIPTS := scripts/warnings.sh
 
-export CC BUILD SABOTAGE LWIP_DIR MBEDTLS_DIR CMOCKA_DIR PYTHON
+# What was built with other settings is built again: see REMEMBER below.
+SETTINGS   := $(BUILD)/settings
+BUILT_WITH := $(CC) $(CFLAGS) $(CPPFLAGS) $(SAN)
+
+export CC BUILD DEPS WARN SABOTAGE LWIP_DIR MBEDTLS_DIR CMOCKA_DIR PYTHON
 
 # Targets that build from src/ alone; all others need lwIP, mbedTLS, CMocka.
 ALONE := all size lint install clean help deps-new $(LIB)
@@ -65,22 +73,38 @@ all: $(LIB) ## build the library, build/libipsec.a (the default)
 demo: ## two lwIP hosts speak ESP to each other and show what happens
 
 test: ## build and run all tests; COVERAGE=1 shows what they reach
-	@sh scripts/test.sh $(TESTS) -- $(TEST_SCRIPTS)
+	@COVERAGE=$(COVERAGE) sh scripts/test.sh $(TESTS) -- $(TEST_SCRIPTS)
 
 interop: ## the lwIP device against a real Linux kernel in QEMU
 
-bench: ## what ESP costs on top of the bare cipher
+bench: $(BENCH) ## what ESP costs on top of the bare cipher
+	@$(BENCH)
 
-fuzz: ## feed the packet paths random input (needs clang)
+fuzz: $(FUZZ) ## feed the packet paths random input (needs clang)
+	@for target in $(FUZZ); do \
+	    echo "$$target, $(FUZZ_SECONDS) s"; mkdir -p $$target.corpus; \
+	    $$target -max_total_time=$(FUZZ_SECONDS) -max_len=2048 \
+	        -verbosity=0 -print_final_stats=1 \
+	        -artifact_prefix=$$target.crash- $$target.corpus || exit 1; \
+	done
 
-size: $(LIB) ## code and data of the core, and of its structures
+size: ## code and data of the core, and of its structures
+	@sh scripts/size.sh
 
 lint: ## check the rules of the house that a machine can check
+	@sh scripts/lint.sh
 
 install: $(LIB) ## install headers, library and libipsec-embedded.pc
+	install -d $(DESTDIR)$(PREFIX)/include/ipsec
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 include/ipsec/*.h $(DESTDIR)$(PREFIX)/include/ipsec
+	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+	    scripts/libipsec-embedded.pc.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libipsec-embedded.pc
 
 deps-new: ## fetch newer lwIP, mbedTLS and CMocka, to test with
-	@DEPS=$(DEPS) sh scripts/deps.sh lwip-2.2.1 mbedtls-3.6.6 cmocka-1.1.7
+	@sh scripts/deps.sh lwip-2.2.1 mbedtls-3.6.6 cmocka-1.1.7
 
 clean: ## remove what was built; fetched sources stay
 	rm -rf $(filter-out $(DEPS),$(wildcard $(BUILD)/*))
@@ -121,12 +145,25 @@ $(LIB_SAN): $(CORE_SRC:%.c=$(BUILD)/san/%.o)
 $(PORT_OBJ) $(PORT_OBJ_SAN): CPPFLAGS += $(MBEDTLS_CFLAGS)
 $(PORT_OBJ) $(PORT_OBJ_SAN): | $(MBEDTLS_DEP)
 
+$(BUILD)/tests/bench/bench.o: CPPFLAGS += -Iports/mbedtls $(MBEDTLS_CFLAGS)
+$(BUILD)/tests/bench/bench.o: | $(MBEDTLS_DEP)
+
+$(BENCH): $(BUILD)/tests/bench/bench.o $(PORT_OBJ) $(LIB)
+	@mkdir -p $(@D); echo '  LD      $@'; \
+	$(CC) $(CFLAGS) -o $@ $^ $(MBEDTLS_LIBS)
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_HELPERS) $(CORE_SRC) $(CORE_INNER)
+	@mkdir -p $(@D); echo '  FUZZ    $@'; \
+	clang -std=c99 -g -O1 -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=all $(CPPFLAGS) $(FUZZ_CPPFLAGS) -o $@ \
+	    $(filter %.c,$^)
+
 # Rewritten when a setting has changed, so that all is built again.
 REMEMBER = @mkdir -p $(@D); echo '$1' > $@.new; \
            if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $(BUILD)/settings: FORCE
-	$(call REMEMBER,$(CC) $(CFLAGS) $(CPPFLAGS) $(SAN))
+	$(call REMEMBER,$(BUILT_WITH))
 
 FORCE:
 

@@ -4,11 +4,12 @@
 
 # deps.sh finds or fetches what no variable names; make then starts again.
 NEED := cc $(if $(LWIP_DIR),,lwip) $(if $(MBEDTLS_DIR),,mbedtls) \
-        $(if $(CMOCKA_DIR),,cmocka) $(if $(filter test,$(MAKECMDGOALS)),decoder)
+        $(if $(CMOCKA_DIR),,cmocka) $(if $(filter test,$(MAKECMDGOALS)),decoder) \
+        $(filter fuzz,$(MAKECMDGOALS))
 NEED_MK := $(patsubst %,$(DEPS)/%.mk,$(NEED))
 
 $(NEED_MK) &: scripts/deps.sh
-	@DEPS=$(DEPS) sh scripts/deps.sh $(NEED)
+	@DEPS=$(DEPS) CC='$(CC)' sh scripts/deps.sh $(NEED)
 include $(NEED_MK)
 
 LWIP_CFLAGS := -isystem $(LWIP_DIR)/src/include

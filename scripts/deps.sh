@@ -253,6 +253,7 @@ need_lint() {
 need_fuzz() {
     echo 'int main(void) { return 0; }' |
         CC=clang links -fsanitize=address || want clang libclang-rt-14-dev
+    found fuzz '# clang works'
 }
 
 mkdir -p "$DEPS"

@@ -7,6 +7,7 @@ export LC_ALL=C
 passed=0 failed=0 skipped=0
 out=$BUILD/tests/output
 mkdir -p "$BUILD/tests"
+find "$BUILD" -name '*.gcda' -exec rm {} +
 
 # count WORD: cases that CMocka's summaries in $out give for it, such as
 # "[  PASSED  ] 7 test(s)." or "[  SKIPPED ] group: 1 test(s), listed below:"
@@ -77,5 +78,12 @@ for t; do
     start=$(date +%s)
     $run "$t"
 done
+if [ -n "${COVERAGE-}" ]; then
+    if sh scripts/coverage.sh; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+    fi
+fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]

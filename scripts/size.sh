@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What the core takes: bytes of code (with constants), data and bss for each
+# file at -Os, and of each public structure; with $CC, and for a Cortex-M4
+# where arm-none-eabi-gcc is there.
+set -eu
+export LC_ALL=C
+tmp=${BUILD:-build}/size
+
+# names of the public structures
+structures() {
+    sed -n 's/^struct \(ipsec[a-z0-9_]*\) {$/\1/p' include/ipsec/*.h | sort
+}
+
+# measure PREFIX COMPILER...: tables for one machine
+measure() {
+    prefix=$1
+    shift
+    rm -rf "$tmp"
+    mkdir -p "$tmp"
+    for file in src/*.c; do
+        "$@" -std=c99 -Os -ffunction-sections -fno-pic \
+            -fno-asynchronous-unwind-tables -Iinclude -c \
+            -o "$tmp/$(basename "$file" .c).o" "$file"
+    done
+    echo "$*, -Os"
+    (cd "$tmp" && "${prefix}size" -t ./*.o) | awk '
+        NR == 1 { printf "  %-24s %8s %8s %8s\n", "", "text", "data", "bss" }
+        NR > 1 { name = $6; sub(/^\.\//, "src/", name); sub(/\.o$/, ".c", name)
+                 if (name == "(TOTALS)") { name = "all" }
+                 printf "  %-24s %8d %8d %8d\n", name, $1, $2, $3 }'
+    # An array as long as each structure: nm tells, for any machine.
+    {
+        echo '#include "ipsec/ipsec.h"'
+        for name in $(structures); do
+            echo "char size_of_$name[sizeof(struct $name)];"
+        done
+    } | "$@" -fno-common -Iinclude -x c -c -o "$tmp/sizeof.o" -
+    "${prefix}nm" -S "$tmp/sizeof.o" | while read -r _ bytes _ name; do
+        printf '  %-24s %8d\n' "struct ${name#size_of_}" "0x$bytes"
+    done
+}
+
+measure "" ${CC:-cc}
+if command -v arm-none-eabi-gcc > /dev/null; then
+    echo
+    measure arm-none-eabi- arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb
+else
+    echo 'For a Cortex-M4 as well: apt-get install gcc-arm-none-eabi'
+fi
