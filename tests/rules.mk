@@ -34,6 +34,20 @@ $(UNIT): $(TEST_EXE)/%: $(TEST_OBJ)/%.o $(FAKE_OBJ) $(TEST_PORT) \
                         $(TEST_LIB) | $(CMOCKA_DEP) $(MBEDTLS_DEP)
 	$(TEST_LINK) $(CMOCKA_LIBS) $(MBEDTLS_LIBS)
 
+# The vector walker: see tests/vectors/README.md.
+VECTORS     := $(TEST_EXE)/vectors
+VECTORS_OBJ := $(patsubst %,$(TEST_OBJ)/vectors/%.o,vectors walker read)
+
+TEST_SCRIPTS += tests/vectors/run.sh
+test: $(VECTORS)
+
+$(VECTORS_OBJ): CPPFLAGS += -Itests -Iports/mbedtls $(MBEDTLS_CFLAGS)
+$(VECTORS_OBJ): | $(MBEDTLS_DEP)
+
+$(VECTORS): $(VECTORS_OBJ) $(TEST_OBJ)/vectors/record.o $(TEST_PORT) \
+            $(TEST_LIB) | $(MBEDTLS_DEP)
+	$(TEST_LINK) $(MBEDTLS_LIBS)
+
 # Run the unit tests alone and stop at the first that fails. With TEST_SAN=
 # this is quick enough to be done a hundred times, as tests/mutate.py does.
 unit: $(UNIT)

@@ -1,0 +1,41 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The records that this build has the algorithms for: all of them, and no
+# fewer than there are.
+set -eu
+vectors=${BUILD:-build}/tests/vectors
+cd "$(dirname "$0")/../.."
+
+# expect N ARGUMENT...: exactly N records pass
+expect() {
+    want="$1 passed, 0 failed"
+    shift
+    "$vectors" "$@" | tee "$vectors.out"
+    [ "$(tail -n 1 "$vectors.out")" = "$want" ] || {
+        echo "expected: $want"
+        exit 1
+    }
+}
+
+# The walker itself: a record that is wrong anywhere must not pass.
+sed -n '/gen-esp-049/,/^$/p' tests/vectors/esp_packets.txt > "$vectors.one"
+"$vectors" "$vectors.one" > /dev/null
+for change in 's/^\(wire = .*\).$/\1x/' 's/^\(wire = 45000\)/\11/' \
+    's/^\(wire = .*\)\(..\)$/\100/' 's/^\(plain = .*\)..$/\100/' \
+    's/^seq = .*/seq = 48/' 's/^esn = 0/esn = 1/' 's/^spi = .*/spi = 999/' \
+    's/^salt = ..../salt = 0000/' 's/^encr_key = ..../encr_key = 0000/' \
+    's/^\(iv = .*\)..$/\100/' 's/^encr = .*/encr = ROT13/' \
+    's/^udp = 0/udp = 1/' 's/^mode = .*/mode = tunnel/' '/^plain/d'; do
+    sed "$change" "$vectors.one" > "$vectors.bad"
+    if "$vectors" "$vectors.bad" > "$vectors.out"; then
+        echo "passed: $change"
+        exit 1
+    fi
+    [ "$(tail -n 1 "$vectors.out")" = "0 passed, 1 failed" ]
+done
+
+expect 29 -x udp=1 -k AES-CBC/HMAC-SHA2-256-128 -k AES-GCM-16 \
+    -k CHACHA20-POLY1305 -k NULL/HMAC-SHA2-256-128 \
+    tests/vectors/esp_packets.txt
+expect 15 -k AES-GCM-16 -k CHACHA20-POLY1305 \
+    tests/vectors/esp_payloads_published.txt
