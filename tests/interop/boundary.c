@@ -11,7 +11,7 @@
 #include "ipsec_lwip.h"
 #include "ipsec_mbedtls.h"
 #include "lwip/ip_addr.h"
-#include "lwip/stats.h"
+#include "lwip/timeouts.h"
 
 #define REQID       1
 #define KEY_MEM     2048
@@ -19,6 +19,8 @@
 #define ICMP6       58
 #define ND_FIRST    133 /* RFC 4861: router solicitation ... redirect */
 #define ND_LAST     137
+#define SLOTS       4
+#define POLL_MS     250
 
 /* One direction of the pair. */
 struct half {
@@ -33,6 +35,7 @@ struct half {
 
 static struct ipsec ips;
 static struct ipsec_lwip port;
+static struct ipsec_lwip_slot slot[SLOTS];
 static struct half out, in;
 static uint32_t window[WINDOW_MAX];
 static struct ipsec_policy nd, protect;
@@ -180,6 +183,12 @@ static int add_protect(const struct options *opt)
     return ipsec_spd_add(&ips, &protect);
 }
 
+static void on_timer(void *arg)
+{
+    ipsec_lwip_poll(arg);
+    sys_timeout(POLL_MS, on_timer, arg);
+}
+
 int boundary_open(struct host *host, const struct options *opt)
 {
     int rc = ipsec_init(&ips, &config);
@@ -191,12 +200,19 @@ int boundary_open(struct host *host, const struct options *opt)
         fprintf(stderr, "device: boundary: %s\n", ipsec_status_str(rc));
         return -1;
     }
+    if (ipsec_lwip_attach(&port, &host->netif, &ips, slot, SLOTS) != ERR_OK) {
+        fprintf(stderr, "device: boundary: the port refuses\n");
+        return -1;
+    }
     host->ips = &ips;
+    sys_timeout(POLL_MS, on_timer, &port);
     return 0;
 }
 
 void boundary_close(void)
 {
+    sys_untimeout(on_timer, &port);
+    (void)ipsec_lwip_detach(&port);
     (void)ipsec_sad_remove(&ips, &out.sa);
     (void)ipsec_sad_remove(&ips, &in.sa);
     ipsec_spd_remove(&ips, &protect);
@@ -236,6 +252,11 @@ void boundary_stats(void)
         print("in_drop.", ipsec_status_str(-i), s->in_drop[i]);
         print("out_drop.", ipsec_status_str(-i), s->out_drop[i]);
     }
+    print("port.", "held", port.held);
+    print("port.", "nomem", port.nomem);
+    print("port.", "too_big", port.too_big);
+    print("port.", "not_ours", port.not_ours);
+    print("port.", "frag_drop", port.frag_drop);
     print_sa("sa_out.", &out.sa);
     print_sa("sa_in.", &in.sa);
 }

@@ -2,8 +2,8 @@
 """The guest: Debian's own kernel and an initial RAM disk made around it.
 
 Nothing is installed and nobody has to be root: the kernel package is
-downloaded, unpacked and kept in the cache directory; busybox and ip are
-copied from this system; our agent is compiled.
+downloaded, unpacked and kept; busybox and ip are copied from this system;
+our agent is compiled.
 """
 import glob
 import gzip
@@ -14,7 +14,6 @@ import re
 import shutil
 import stat
 import subprocess
-import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 META = 'linux-image-cloud-amd64'
@@ -184,8 +183,8 @@ def add_program(archive, path, target):
         archive.file(lib, open(lib, 'rb').read())
 
 
-def build_agent(cache):
-    out = cache + '/agent'
+def build_agent(build):
+    out = build + '/agent'
     r = output(os.environ.get('CC', 'gcc'), '-std=c99', '-Os', '-static',
                '-Wall', '-Wextra', '-o', out, HERE + '/agent.c')
     if r.returncode:
@@ -193,7 +192,7 @@ def build_agent(cache):
     return out
 
 
-def build_initrd(cache, modules):
+def build_initrd(build, modules):
     a = Archive()
     for d in 'bin dev proc sys tmp'.split():
         a.directory(d)
@@ -202,15 +201,15 @@ def build_initrd(cache, modules):
     a.file('init', open(HERE + '/init.sh', 'rb').read())
     a.file('bin/busybox', open(program('busybox'), 'rb').read())
     add_program(a, os.path.realpath(program('ip')), 'sbin/ip')
-    a.file('sbin/agent', open(build_agent(cache), 'rb').read())
+    a.file('sbin/agent', open(build_agent(build), 'rb').read())
     order = modules_in_order(modules)
     for name, text in order:
         a.file('modules/' + name, text)
     a.file('modules/order',
            ''.join(n + '\n' for n, _ in order).encode())
-    with open(cache + '/initrd.part', 'wb') as f:
+    with open(build + '/initrd.part', 'wb') as f:
         f.write(gzip.compress(a.finish(), 1))
-    os.rename(cache + '/initrd.part', cache + '/initrd')
+    os.rename(build + '/initrd.part', build + '/initrd')
 
 
 def fingerprint(kernel):
@@ -224,22 +223,17 @@ def fingerprint(kernel):
     return h.hexdigest()
 
 
-def image(cache):
-    """(kernel, RAM disk), made where they aren't there yet."""
+def image(build, cache):
+    """(kernel, RAM disk), made in the one directory and downloaded to the
+    other where they aren't there yet."""
     check_programs()
+    os.makedirs(build, exist_ok=True)
     os.makedirs(cache, exist_ok=True)
     kernel, modules = unpack_kernel(cache)
-    mark, now = cache + '/initrd.of', fingerprint(kernel)
-    if not os.path.exists(cache + '/initrd') or \
+    mark, now = build + '/initrd.of', fingerprint(kernel)
+    if not os.path.exists(build + '/initrd') or \
             not os.path.exists(mark) or open(mark).read() != now:
-        build_initrd(cache, modules)
+        build_initrd(build, modules)
         with open(mark, 'w') as f:
             f.write(now)
-    return kernel, cache + '/initrd'
-
-
-if __name__ == '__main__':
-    try:
-        print(*image(sys.argv[1]))
-    except Missing as e:
-        sys.exit('interop: %s' % e)
+    return kernel, build + '/initrd'

@@ -13,6 +13,7 @@ import socket
 import struct
 import threading
 import time
+import traceback
 
 OUT, IN = 'out', 'in'
 ND = range(133, 138)           # RFC 4861: the ICMPv6 types of its messages
@@ -202,6 +203,7 @@ class Relay(threading.Thread):
         self.guest = Side(directory + '/rg', directory + '/g')
         self.lock = threading.Lock()
         self.running = True
+        self.error = None
         self.pcap = None
         self.fault = {}
         self.reset()
@@ -284,6 +286,12 @@ class Relay(threading.Thread):
                 self.pass_on(direction, data)
 
     def run(self):
+        try:
+            self.loop()
+        except Exception:      # the cases see it, and fail
+            self.error = traceback.format_exc()
+
+    def loop(self):
         while self.running:
             waiting = self.device.queue or self.guest.queue
             ready, _, _ = select.select(

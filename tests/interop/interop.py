@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT
+"""make interop: the lwIP device against a real Linux kernel in QEMU.
+
+README.md says what it does. Prints a line for each case; exits 0 only if
+there were cases and all passed.
+"""
+import argparse
+import fnmatch
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+import cases
+import device
+import guest
+import image
+from link import GUEST_ADDRESSES
+from relay import IN, OUT, Relay
+from session import Session
+
+PATH_MAX = 80                  # of the sockets' directory: they end at 107
+FAILURES_MAX = 40              # then something is wrong with all of it
+EXPECTED = (cases.Failed, device.Broken, guest.Dead, RuntimeError)
+
+
+def wanted(name, filters):
+    """No filter, or one that is part of the name, or a pattern for it."""
+    return not filters or any(
+        f in name or fnmatch.fnmatch(name, f) for f in filters)
+
+
+class Interop:
+    def __init__(self, args):
+        self.args = args
+        self.log = args.build + '/logs'
+        self.filters = args.filter.replace(',', ' ').split()
+        self.passed = self.failed = 0
+        self.guest = self.relay = None
+        base = tempfile.gettempdir()
+        self.directory = tempfile.mkdtemp(
+            prefix='ipsec-', dir=base if len(base) < PATH_MAX else '/tmp')
+
+    def boot(self):
+        if self.guest:
+            self.guest.stop()
+            os.unlink(self.directory + '/g')
+        start = time.monotonic()
+        self.guest = guest.Guest(
+            self.kernel, self.initrd, self.directory + '/g',
+            self.directory + '/rg', self.log)
+        self.guest.wait_ready()
+        version = self.guest.must("/sbin/ip -batch - <<'END'\n%sEND\n"
+                                  'uname -r' % GUEST_ADDRESSES)
+        print('guest: Linux %s, ready in %.1f s\n' % (
+            version.strip(), time.monotonic() - start), flush=True)
+
+    def line(self, name, text, session, seconds, verdict):
+        counts = 'out %4d  in %4d' % (
+            session.packets(OUT), session.packets(IN)) if session else ''
+        print('%-40s %-28s %-18s %5.1f s  %s' % (
+            name, text, counts, seconds, verdict), flush=True)
+
+    def case(self, session, name, run):
+        """True if it passed."""
+        start, text, bad = time.monotonic(), '', []
+        session.mark()
+        try:
+            text = run(session)
+            for direction in OUT, IN:
+                session.relay.end_fault(direction)
+            bad = session.settle()
+        except EXPECTED as e:
+            bad = [str(e)]
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except Exception:      # a bug of the test's own is a failure, too
+            bad = [traceback.format_exc()]
+        self.line(name, text if not bad else '', session,
+                  time.monotonic() - start, 'FAIL' if bad else 'ok')
+        if bad:
+            self.explain(session, name, bad)
+        return not bad
+
+    def explain(self, session, name, bad):
+        """What was wrong, and where to look."""
+        try:
+            session.stats = session.device.stats()
+        except device.Broken as e:
+            bad.append(str(e))
+        path = '%s/%s' % (self.log, name)
+        with open(path + '.txt', 'w') as f:
+            f.write('\n'.join(bad) + '\n\n')
+            f.write('device: %s\n\n' % session.stats)
+            f.write('arguments: %s\n\n' %
+                    ' '.join(session.link.device_args()))
+            f.write('relay: %s\n\n' % session.relay.count)
+            f.write('guest:\n%s\n' % session.link.guest_batch())
+            try:
+                f.write(self.guest.run(
+                    '/sbin/ip -s xfrm state; /sbin/ip -s xfrm policy; '
+                    'cat /proc/net/xfrm_stat; dmesg | tail -20')[0])
+            except guest.Dead as e:
+                f.write(str(e))
+        for b in bad[:8]:
+            print('    ' + b.replace('\n', '\n    '))
+        print('    see %s.txt and %s/%s.*' % (path, self.log,
+                                              session.link.name))
+
+    def links(self):
+        for link, runs in cases.plan():
+            runs = {n: r for n, r in runs.items() if wanted(n, self.filters)}
+            if runs:
+                yield link, runs
+
+    def group(self, link, runs):
+        """Set the link up and run cases on it, until one fails: who knows
+        what that leaves behind? Returns those not run yet."""
+        log = '%s/%s' % (self.log, link.name)
+        good, session = True, None
+        left = dict(runs)
+        try:
+            session = Session(link, self.guest, self.relay,
+                              self.args.device, log)
+            while left and good:
+                name = next(iter(left))
+                good = self.case(session, name, left.pop(name))
+                self.passed += good
+                self.failed += not good
+        except EXPECTED as e:
+            name = next(iter(left))
+            left.pop(name)
+            self.line(name, '', None, 0, 'FAIL')
+            print('    %s\n    see %s.*' % (e, log))
+            self.failed += 1
+            good = False
+        finally:
+            status = self.hang_up(session)
+        if status and good:
+            self.line(link.name, 'the device ends with status %d' % status,
+                      None, 0, 'FAIL')
+            print('    see %s.device.log' % log)
+            self.failed += 1
+        elif good:
+            for end in '.pcap', '.esp_sa', '.device.log':
+                os.unlink(log + end)
+        if not good:
+            self.boot()
+        return left
+
+    def hang_up(self, session):
+        self.relay.capture(None)
+        return session.close() if session else 0
+
+    def run(self):
+        shutil.rmtree(self.log, ignore_errors=True)
+        os.makedirs(self.log)
+        self.kernel, self.initrd = image.image(self.args.build,
+                                               self.args.cache)
+        self.relay = Relay(self.directory)
+        self.relay.start()
+        self.boot()
+        for link, runs in self.links():
+            while runs:
+                runs = self.group(link, runs)
+                if self.failed >= FAILURES_MAX:
+                    print('\ntoo many failures: the rest was not run')
+                    return
+
+    def clean_up(self):
+        if self.guest:
+            self.guest.stop()
+        if self.relay:
+            self.relay.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def terminated(number, frame):
+    sys.exit('interop: ended by signal %d' % number)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument('--build', required=True, help='for logs and RAM disk')
+    p.add_argument('--cache', required=True, help='for the kernel package')
+    p.add_argument('--device', required=True, help='the program')
+    p.add_argument('--filter', default='', help='parts of names')
+    p.add_argument('--list', action='store_true', help='only names')
+    args = p.parse_args()
+    signal.signal(signal.SIGTERM, terminated)
+    signal.signal(signal.SIGHUP, terminated)
+    it = Interop(args)
+    if args.list:
+        print('\n'.join(n for _, runs in it.links() for n in runs))
+        it.clean_up()
+        return 0
+    start = time.monotonic()
+    try:
+        it.run()
+    except image.Missing as e:
+        print('interop: %s' % e, file=sys.stderr)
+        return 1
+    except guest.Dead as e:
+        print('interop: %s; see %s/console.log' % (e, it.log),
+              file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('\ninterrupted')
+        it.failed += 1
+    finally:
+        it.clean_up()
+    print('\n%.0f seconds; logs of failures in %s'
+          % (time.monotonic() - start, it.log) if it.failed
+          else '\n%.0f seconds' % (time.monotonic() - start))
+    print('%d passed, %d failed' % (it.passed, it.failed))
+    return 0 if it.passed and not it.failed else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
