@@ -116,7 +116,7 @@ help: ## show this
 	@echo 'Variables:'
 	@awk -F ' *[?]= *|## ' '/^[A-Z_]+ *[?]=/ \
 	    { printf "  %-13s %s%s\n", $$1, $$3, $$2 ? " [" $$2 "]" : "" }' \
-	    Makefile
+	    Makefile $(wildcard tests/rules.mk)
 
 .PHONY: all demo test interop bench fuzz size lint install deps-new
 .PHONY: clean help
