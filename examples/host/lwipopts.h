@@ -11,18 +11,13 @@
 /* Every packet that comes in is shown to ports/lwip before lwIP acts on it. */
 #define LWIP_HOOK_FILENAME "ipsec_lwip_hooks.h"
 
-/* The port takes ESP through a raw_pcb: that is behind lwIP's reassembly. */
-#define LWIP_RAW 1
+/* The port fragments what has grown too long for the link. */
+#define IP_FRAG               1
+#define LWIP_IPV6_FRAG        1
 
-/* The port owns the MTU of the interface it protects (it tells lwIP "any
- * size", so that whole datagrams are protected before they are cut): a
- * router's advertisement must not set it again. */
-#define LWIP_ND6_ALLOW_RA_UPDATES 0
-
-/* A segment in an IPv6 packet in an IPv6 tunnel still fits 1500 bytes:
- * 1500 - 60 for TCP over IPv6 - 97 for the largest ESP tunnel (header 40,
- * ESP 8, IV 16, padding 15, trailer 2, ICV 16), rounded down. */
-#define TCP_MSS 1340
+/* What an Ethernet carries: the port lowers it to what fits a tunnel, where
+ * there is one, in the options of each SYN. */
+#define TCP_MSS               1460
 
 /* ------------------------------------------------------ the environment */
 
@@ -49,6 +44,7 @@
 #define LWIP_ETHERNET         1
 #define LWIP_ICMP             1
 #define LWIP_ICMP6            1
+#define LWIP_RAW              1 /* the examples ping */
 #define LWIP_IGMP             1
 #define LWIP_IPV6_MLD         1
 #define LWIP_UDP              1
@@ -58,12 +54,10 @@
 #define LWIP_DNS              0
 #define LWIP_IPV6_AUTOCONFIG  0
 
-/* Large datagrams both ways: their ESP packets come in fragments. */
+/* For an interface without IPsec: the port has a reassembly of its own. */
 #define IP_REASSEMBLY         1
-#define IP_FRAG               1
 #define IP_REASS_MAX_PBUFS    64
 #define LWIP_IPV6_REASS       1
-#define LWIP_IPV6_FRAG        1
 #define IPV6_FRAG_COPYHEADER  1 /* pointers don't fit a fragment header */
 
 /* All fragments of a datagram wait for the neighbour's address, not only
