@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IPSEC_LWIP_H
+#define IPSEC_LWIP_H
+
+#include "ipsec/ipsec.h"
+
+#include "lwip/netif.h"
+#include "lwip/pbuf.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * @file ipsec_lwip.h  libipsec inside lwIP 2.1.3 and 2.2: IPv4, IPv6 or both.
+ *
+ * The port stands at the two places that every IP packet of a netif passes:
+ * the netif's own output functions, and lwIP's input hooks. Sockets, TCP, DHCP
+ * and the rest of lwIP know nothing of it.
+ *
+ *     static struct ipsec_lwip port;
+ *     static struct ipsec_lwip_slot slot[4];
+ *
+ *     netif_add(&eth, ...);                 // mtu and output are set now
+ *     ipsec_lwip_attach(&port, &eth, &ips, slot, 4);
+ *     netif_set_up(&eth);
+ *     for (;;) {
+ *         ...                               // driver, sys_check_timeouts()
+ *         ipsec_lwip_poll(&port);           // some times a second
+ *     }
+ *
+ * Build.   Add ports/lwip/lwip_*.c. In lwipopts.h, in words of which a
+ *          missing one is reported at compile time:
+ *
+ *              #define LWIP_HOOK_FILENAME "ipsec_lwip_hooks.h"
+ *              #define IP_FRAG            1
+ *              #define LWIP_IPV6_FRAG     1   // with IPv6
+ *
+ *          A product with a hook file of its own includes ours in it, or calls
+ *          ipsec_lwip_ip4_input() and _ip6_input() first thing from its hooks
+ *          of these names and returns 1 if they do. CHECKSUM_GEN_* must be 1:
+ *          what is encrypted can't be summed by a network chip any more.
+ *          Reassembly is the port's: lwIP's own (IP_REASSEMBLY,
+ *          LWIP_IPV6_REASS) is never reached from an attached netif.
+ * Policy.  All that lwIP sends and receives is judged, DHCP, IGMP, MLD and
+ *          neighbour discovery included: give those that have to work the
+ *          BYPASS policies they need (ICMPv6 types 133 to 137, say). ARP is
+ *          not IP. A netif that is not attached is inside the boundary: its
+ *          packets pass. Attach each one that leads outside.
+ * Memory.  `struct ipsec_lwip` and the slots are the caller's, and stay where
+ *          they are until ipsec_lwip_detach(). Packets are copied once, into
+ *          PBUF_RAM with room for the bundle, for what TCP and applications
+ *          hand out is theirs. ESP that arrives in one writable pbuf is opened
+ *          in place. Bypassed packets in one pbuf are not copied. Fragments
+ *          need MEMP_NUM_FRAG_PBUF, one each for a packet that is fragmented.
+ * Slots.   A slot keeps a packet that waits for an SA (the newest is dropped
+ *          when all are taken, the older ones after IPSEC_LWIP_HOLD_MS), or is
+ *          in an asynchronous crypto engine. With none free, a packet that
+ *          needs an SA is dropped, and the engine is asked to work at once.
+ * Threads. Everything under lwIP's core lock, the engine's done() too, which
+ *          must not be called from within another packet's way through lwIP:
+ *          use the main loop or tcpip_callback(). Crypto runs on the stack of
+ *          that thread, below which the port needs about 600 bytes.
+ * MTU.     netif->mtu becomes 65535 and mtu6 0: so lwIP hands over whole
+ *          datagrams, as transport mode demands (RFC 4303 section 3.3.4). The
+ *          real one is port.mtu; who writes netif->mtu later, as PPP does,
+ *          changes that. What has grown too long is fragmented afterwards, and
+ *          the MSS option of TCP is lowered to what fits, so TCP never needs
+ *          it. MTU options of router advertisements have no effect, "packet
+ *          too big" about the outer packets does, down to 1280.
+ * Route.   A protected packet leaves on the netif that lwIP chose for the
+ *          packet inside; next hop there is that of the outer destination.
+ * Loop.    What lwIP loops back to an address of its own on an attached netif
+ *          (LWIP_NETIF_LOOPBACK) passes when netif_poll() is left to
+ *          ipsec_lwip_poll(); for 127.0.0.1 and ::1 on loopif that is no
+ *          matter. With LWIP_NETIF_LOOPBACK_MULTITHREADING it is judged.
+ * Errors.  From netif->output, so from udp_send() etc.: ERR_RTE policy refuses
+ *          the packet, or its SA has expired; ERR_MEM no memory, no SA yet and
+ *          no slot, or an engine that is busy; ERR_VAL too big and not to be
+ *          fragmented; ERR_IF anything else. ERR_OK while it waits. What lwIP
+ *          received is dropped in silence: see ips->stats.
+ * Limits.  lwIP 2.2.1 sets the checksums of the IPv4 packets it forwards to 0
+ *          when CHECKSUM_GEN_* is 1 (ip4_forward()); they will be refused
+ *          behind a tunnel. Reassembly sends no "time exceeded".
+ */
+
+/** Datagrams being reassembled on a netif, and fragments each may have. */
+#ifndef IPSEC_LWIP_REASS
+#define IPSEC_LWIP_REASS    4
+#endif
+#ifndef IPSEC_LWIP_PIECES
+#define IPSEC_LWIP_PIECES   8
+#endif
+
+/** How long fragments, and packets without SA, wait; milliseconds. */
+#ifndef IPSEC_LWIP_REASS_MS
+#define IPSEC_LWIP_REASS_MS 15000u
+#endif
+#ifndef IPSEC_LWIP_HOLD_MS
+#define IPSEC_LWIP_HOLD_MS  5000u
+#endif
+
+/** A packet that waits. All private; need not be initialized. */
+struct ipsec_lwip_slot {
+    struct ipsec_pkt   pkt;
+    struct ipsec_hint  hint;
+    struct ipsec_lwip *port;
+    struct pbuf       *p;
+    u32_t              since;
+    u32_t              order;
+    u8_t               state;
+    u8_t               dir;
+};
+
+/** A datagram being reassembled. Private. */
+struct ipsec_lwip_reass {
+    struct ipsec_lwip_piece {
+        struct pbuf *p;
+        u16_t        at;            /* where in `p` its data begin ... */
+        u16_t        start, len;    /* ... and their place in the whole */
+    }     piece[IPSEC_LWIP_PIECES]; /* by `start` */
+    u32_t id, since;
+    u16_t total;                    /* 0: not known yet */
+    u16_t hdr, nh;                  /* of the first one: length of its header,
+                                     * where it names what follows */
+    u8_t  next;                     /* ... and what that is */
+    u8_t  count;
+    u8_t  version, proto, opened;
+    u8_t  addr[32];                 /* source and destination */
+};
+
+/** A netif with IPsec. Zero it. */
+struct ipsec_lwip {
+    /* may be set, before or after ipsec_lwip_attach() */
+    u8_t  spd_id;        /**< which SPD */
+
+    /* read-only */
+    u16_t mtu;           /**< of the link */
+    u32_t held;          /**< packets that had to wait for an SA ... */
+    u32_t hold_full;     /**< ... and for which no slot was free */
+    u32_t hold_late;     /**< ... and that waited too long */
+    u32_t nomem;         /**< dropped: no pbuf */
+    u32_t too_big;       /**< dropped: may not be fragmented */
+    u32_t not_ours;      /**< dropped: to another host, and no forwarding */
+    u32_t frag_drop;     /**< fragments dropped: malformed, overlapping, late,
+                          *   too many */
+
+    /* private */
+    struct ipsec_lwip      *next;
+    struct netif           *netif;
+    struct ipsec           *ips;
+    struct ipsec_lwip_slot *slot;
+    size_t                  slots;
+    size_t                  in_flight;
+    u32_t                   order;
+    u32_t                   sa_generation;
+    struct pbuf            *passing;
+    u8_t                    looping;
+#if LWIP_IPV4
+    netif_output_fn         output;
+#endif
+#if LWIP_IPV6
+    netif_output_ip6_fn     output_ip6;
+    const ip6_addr_t       *hop;
+#endif
+    struct netif            shadow;
+    struct ipsec_lwip_reass reass[IPSEC_LWIP_REASS];
+};
+
+/**
+ * Put `ips` around `netif`, which was added and has its output functions and
+ * its mtu. `port` is zeroed but for what may be set before.
+ *
+ * @return ERR_OK, ERR_ARG (a missing pointer), ERR_USE (attached already), or
+ *         ERR_IF (no output function, or an mtu under 576; with IPv6, 1280).
+ */
+err_t ipsec_lwip_attach(struct ipsec_lwip *port, struct netif *netif,
+                        struct ipsec *ips, struct ipsec_lwip_slot *slot,
+                        size_t slots);
+
+/**
+ * Undo it, and drop what waits. Before netif_remove().
+ *
+ * @return ERR_OK          `port` and the slots are the caller's again
+ *         ERR_INPROGRESS  when port->in_flight is 0: the engine still has
+ *                         packets, which will be dropped
+ *         ERR_USE         somebody else has wrapped the output functions
+ *                         since; nothing was changed
+ *         ERR_ARG         it was not attached
+ */
+err_t ipsec_lwip_detach(struct ipsec_lwip *port);
+
+/** Time has passed: offer again what waits for an SA, drop what is too old,
+ * deliver what was looped back. A few times a second, and after SAs were
+ * added. */
+void ipsec_lwip_poll(struct ipsec_lwip *port);
+
+/* Hooks: see ipsec_lwip_hooks.h. 1: the packet was taken. */
+int ipsec_lwip_ip4_input(struct pbuf *p, struct netif *inp);
+int ipsec_lwip_ip6_input(struct pbuf *p, struct netif *inp);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LWIP_INNER_H
+#define LWIP_INNER_H
+
+#include "ipsec_lwip.h"
+
+/* All that is private to the port and shared between its files. */
+
+enum { SLOT_FREE, SLOT_WORK, SLOT_HELD, SLOT_AGAIN, SLOT_BUSY };
+
+/* lwip_attach.c */
+
+/* The port of `netif`, or NULL. */
+struct ipsec_lwip *ipsec_lwip_find(const struct netif *netif);
+
+/* Keep netif->mtu such that lwIP never fragments. */
+void ipsec_lwip_set_mtu(struct ipsec_lwip *port);
+
+/* Is this the address of a netif of ours? In network byte order. */
+int ipsec_lwip_is_own(int version, const u8_t *addr);
+
+/* lwip_buf.c */
+
+/* `buf` is what is in `p`, which is one piece; no room around it. */
+void ipsec_lwip_view(struct ipsec_buf *buf, const struct pbuf *p);
+
+/* Room for `len` bytes in one piece, `head` and `tail` around them, and what
+ * the link needs in front. NULL: no memory. */
+struct pbuf *ipsec_lwip_alloc(struct ipsec_buf *buf, size_t len, size_t head,
+                              size_t tail);
+
+/* Likewise, with the bytes of `p`. */
+struct pbuf *ipsec_lwip_copy(struct ipsec_buf *buf, const struct pbuf *p,
+                             size_t head, size_t tail);
+
+/* `p` now begins and ends where `buf` does. */
+void ipsec_lwip_fit(struct pbuf *p, const struct ipsec_buf *buf);
+
+/* lwip_slot.c */
+
+/* A free slot, or else `local`; ready for a packet. */
+struct ipsec_lwip_slot *ipsec_lwip_slot(struct ipsec_lwip *port,
+                                        struct ipsec_lwip_slot *local,
+                                        int dir);
+
+/* The engine has the packet of `s`, which is in `p`. */
+void ipsec_lwip_slot_busy(struct ipsec_lwip_slot *s, struct pbuf *p);
+
+/* lwip_outbound.c */
+
+#if LWIP_IPV4
+err_t ipsec_lwip_output(struct netif *netif, struct pbuf *p,
+                        const ip4_addr_t *hop);
+#endif
+#if LWIP_IPV6
+err_t ipsec_lwip_output_ip6(struct netif *netif, struct pbuf *p,
+                            const ip6_addr_t *hop);
+#endif
+
+/* The library has answered `rc` for `pkt`, which is in `p`. */
+err_t ipsec_lwip_sealed(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
+                        struct pbuf *p, int rc);
+
+/* Offer packets that wait, if there are new SAs. */
+void ipsec_lwip_retry(struct ipsec_lwip *port);
+
+/* lwip_transmit.c */
+
+#define TRANSMIT_KEEP    0x01u /* the pbuf is TCP's or an application's */
+#define TRANSMIT_TRANSIT 0x02u /* it is another host's packet, as it came */
+
+/* Hand an IP packet to the link, in fragments if it must be. */
+err_t ipsec_lwip_transmit(struct ipsec_lwip *port, struct pbuf *p,
+                          unsigned flags);
+
+/* Tell the sender of `p`, which is being forwarded, to send less. */
+void ipsec_lwip_too_big(struct pbuf *p, u32_t mtu);
+
+void ipsec_lwip_shadow(struct ipsec_lwip *port);
+
+/* lwip_inbound.c */
+
+/* The library has answered `rc` for `pkt`, which is in `p` and is ours. */
+void ipsec_lwip_opened(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
+                       struct pbuf *p, int rc);
+
+/* lwip_reass.c */
+
+/**
+ * Take a fragment in. Those that came out of a tunnel (`opened`) and those
+ * from the wire never meet.
+ *
+ * @return `p`, if it is none; another pbuf, with the whole datagram; or NULL.
+ */
+struct pbuf *ipsec_lwip_reass(struct ipsec_lwip *port, struct pbuf *p,
+                              int opened);
+
+/* Drop those that are older than `ms`. */
+void ipsec_lwip_reass_expire(struct ipsec_lwip *port, u32_t ms);
+
+/* lwip_mss.c */
+
+/* What policy wants for packets of a flow: the bundle, as far as it is. */
+struct ipsec_lwip_bundle {
+    size_t head, tail;    /* the room it takes */
+    size_t mtu;           /* the largest packet that fits the link with it */
+    int    complete;      /* all SAs are there */
+};
+
+void ipsec_lwip_bundle(struct ipsec_lwip_bundle *b, struct ipsec_lwip *port,
+                       const struct ipsec_policy *policy);
+
+/* Is it a TCP segment with SYN, the options of which can be seen? */
+int ipsec_lwip_is_syn(const struct ipsec_buf *buf);
+
+/* Lower the MSS option of a SYN, so that packets fit `mtu`. */
+void ipsec_lwip_clamp(const struct ipsec_buf *buf, size_t mtu);
+
+#endif
