@@ -22,7 +22,7 @@ check() {
     else
         failed=$((failed + 1))
         echo "  FAILED   $text"
-        sed 's/^/           /' "$out"
+        head -n 20 "$out" | sed 's/^/           /'
     fi
 }
 

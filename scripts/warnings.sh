@@ -13,7 +13,7 @@ for compiler; do
     command -v "${compiler%% *}" > /dev/null || continue
     for file in src/*.c; do
         $compiler -std=c99 -O2 $WARN -Werror -Iinclude -c -o /dev/null \
-            "$file" || bad=1
+            "$file" || { bad=1; break; }
     done
 done
 exit $bad
