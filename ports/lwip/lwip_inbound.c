@@ -257,6 +257,7 @@ input(struct pbuf *p, struct netif *inp)
     struct pbuf *q;
     int ours;
 
+    p->flags &= (u8_t)~JUDGED; /* if a driver looped it back as it was */
     if (port == NULL) {
         return 0;
     }

@@ -6,6 +6,14 @@
 
 /* All that is private to the port and shared between its files. */
 
+/*
+ * In p->flags, where lwIP uses the lower bits: made by the library, or cut from
+ * what it has judged. Neighbour discovery keeps what waits for an address and
+ * then hands it to netif->output_ip6() again. Only pbufs of our own are marked,
+ * never one that TCP or an application may send another time.
+ */
+#define JUDGED 0x80u
+
 enum { SLOT_FREE, SLOT_WORK, SLOT_HELD, SLOT_AGAIN, SLOT_BUSY };
 
 /* lwip_attach.c */

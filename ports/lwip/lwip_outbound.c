@@ -133,6 +133,7 @@ ipsec_lwip_sealed(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
 
     if (rc == IPSEC_OK) {
         ipsec_lwip_fit(p, &pkt->buf);
+        p->flags |= JUDGED;
         return ipsec_lwip_transmit(port, p, 0);
     }
     if (rc == IPSEC_BYPASS) {
@@ -258,7 +259,11 @@ err_t
 ipsec_lwip_output_ip6(struct netif *netif, struct pbuf *p,
                       const ip6_addr_t *hop)
 {
-    LWIP_UNUSED_ARG(hop);
+    struct ipsec_lwip *port = ipsec_lwip_find(netif);
+
+    if (port != NULL && (p->flags & JUDGED)) {
+        return port->output_ip6(netif, p, hop); /* it has waited there */
+    }
     return output(netif, p);
 }
 #endif

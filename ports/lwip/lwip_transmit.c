@@ -57,6 +57,7 @@ shadow_output_ip6(struct netif *shadow, struct pbuf *p, const ip6_addr_t *hop)
     struct ipsec_lwip *port = shadow->state;
 
     LWIP_UNUSED_ARG(hop);
+    p->flags |= JUDGED;
     return port->output_ip6(port->netif, p, port->hop);
 }
 
