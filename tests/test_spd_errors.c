@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "fake/fixture.h"
+
+/* Everything that ipsec_spd_add() can refuse, one fault at a time. */
+
+static struct ipsec_policy outer[IPSEC_DEPTH + 1];
+
+struct fault {
+    const char *name;
+    void (*make)(struct ipsec_policy *p);
+    int want;
+};
+
+#define FAULT(name, code) \
+    static void name(struct ipsec_policy *p) { code; }
+
+static void
+bundle(struct ipsec_policy *p, size_t layers)
+{
+    size_t i;
+
+    for (i = 0; i + 1 < layers; i++) {
+        memset(&outer[i], 0, sizeof outer[i]);
+        outer[i].action = IPSEC_ACTION_PROTECT;
+        outer[i].reqid = (uint32_t)(10 + i);
+        outer[i].outer = i + 2 < layers ? &outer[i + 1] : NULL;
+    }
+    p->outer = layers > 1 ? outer : NULL;
+}
+
+static void
+ports(struct ipsec_policy *p, int proto, uint16_t lo, uint16_t hi, int local)
+{
+    p->sel.proto = (uint8_t)proto;
+    if (local) {
+        p->sel.set = IPSEC_SEL_LOCAL_PORT;
+        p->sel.local_port_lo = lo;
+        p->sel.local_port_hi = hi;
+    } else {
+        p->sel.set = IPSEC_SEL_REMOTE_PORT;
+        p->sel.remote_port_lo = lo;
+        p->sel.remote_port_hi = hi;
+    }
+}
+
+FAULT(nothing, (void)p)
+FAULT(action_discard, p->action = IPSEC_ACTION_DISCARD)
+FAULT(action_3, p->action = 3)
+FAULT(dir_0, p->dir = 0)
+FAULT(dir_4, p->dir = 4)
+FAULT(dir_in, p->dir = IPSEC_IN)
+FAULT(mode_tunnel, p->mode = IPSEC_MODE_TUNNEL)
+FAULT(mode_any, p->mode = 0)
+FAULT(mode_3, p->mode = 3)
+FAULT(proto_ah, p->proto = IPSEC_PROTO_AH)
+FAULT(proto_any, p->proto = 0)
+FAULT(proto_6, p->proto = 6)
+FAULT(reqid_0, p->reqid = 0) /* it raises acquire */
+FAULT(ports_any_proto, ports(p, 0, 80, 80, 1))
+FAULT(ports_gre, ports(p, 47, 80, 80, 0))
+FAULT(ports_esp, ports(p, 50, 65535, 0, 0))
+FAULT(ports_tcp, ports(p, 6, 80, 81, 1))
+FAULT(ports_udp, ports(p, 17, 80, 80, 0))
+FAULT(ports_sctp, ports(p, 132, 80, 80, 0))
+FAULT(ports_dccp, ports(p, 33, 80, 80, 0))
+FAULT(ports_udplite, ports(p, 136, 80, 80, 0))
+FAULT(ports_icmp, ports(p, 1, 0x800, 0x8ff, 0))
+FAULT(ports_icmpv6, ports(p, 58, 0x8000, 0x80ff, 1))
+FAULT(ports_back, ports(p, 6, 81, 80, 1))
+FAULT(ports_back_remote, ports(p, 6, 81, 80, 0))
+FAULT(ports_opaque, ports(p, 6, 65535, 0, 1))
+FAULT(ports_nearly_opaque, ports(p, 6, 65535, 1, 1))
+FAULT(ports_nearly_opaque_2, ports(p, 6, 65534, 0, 0))
+FAULT(ports_unset, p->sel.local_port_lo = 9) /* not looked at */
+FAULT(version_5, p->sel.version = 5)
+FAULT(bits_33, p->sel.version = 4; p->sel.local.bits = 33)
+FAULT(bits_32, p->sel.version = 4; p->sel.local.bits = 32)
+FAULT(bits_129, p->sel.version = 6; p->sel.remote.bits = 129)
+FAULT(bits_128, p->sel.version = 6; p->sel.remote.bits = 128)
+FAULT(bits_remote_33, p->sel.version = 4; p->sel.remote.bits = 33)
+FAULT(bits_local_129, p->sel.version = 6; p->sel.local.bits = 129)
+FAULT(bits_no_version, p->sel.local.bits = 8)
+FAULT(bits_no_version_remote, p->sel.remote.bits = 1)
+FAULT(layers_4, bundle(p, 4))
+FAULT(layers_5, bundle(p, 5))
+FAULT(layer_bypass, bundle(p, 3); outer[1].action = IPSEC_ACTION_BYPASS)
+FAULT(layer_discard, bundle(p, 2); outer[0].action = IPSEC_ACTION_DISCARD)
+FAULT(layer_no_reqid, bundle(p, 2); outer[0].reqid = 0)
+FAULT(inner_no_reqid, bundle(p, 2); p->reqid = 0)
+FAULT(inner_bypass, bundle(p, 2); p->action = IPSEC_ACTION_BYPASS)
+FAULT(inner_discard, bundle(p, 2); p->action = IPSEC_ACTION_DISCARD)
+FAULT(layer_ah, bundle(p, 2); outer[0].proto = IPSEC_PROTO_AH)
+FAULT(layer_mode_3, bundle(p, 2); outer[0].mode = 3)
+FAULT(loop, p->outer = p)
+
+#define GOOD(name) { #name, name, IPSEC_OK }
+#define BAD(name, want) { #name, name, IPSEC_ERR_ ## want }
+
+static const struct fault faults[] = {
+    GOOD(nothing), GOOD(action_discard), GOOD(dir_in), GOOD(mode_tunnel),
+    GOOD(mode_any), GOOD(proto_any), GOOD(reqid_0),
+    BAD(action_3, ARG), BAD(dir_0, ARG), BAD(dir_4, ARG), BAD(mode_3, ARG),
+    BAD(proto_ah, UNSUPPORTED), BAD(proto_6, UNSUPPORTED),
+    BAD(ports_any_proto, PORTS), BAD(ports_gre, PORTS),
+    BAD(ports_esp, PORTS), BAD(ports_back, PORTS),
+    BAD(ports_back_remote, PORTS), BAD(ports_nearly_opaque, PORTS),
+    BAD(ports_nearly_opaque_2, PORTS),
+    GOOD(ports_tcp), GOOD(ports_udp), GOOD(ports_sctp), GOOD(ports_dccp),
+    GOOD(ports_udplite), GOOD(ports_icmp), GOOD(ports_icmpv6),
+    GOOD(ports_opaque), GOOD(ports_unset),
+    BAD(version_5, PREFIX), BAD(bits_33, PREFIX), BAD(bits_129, PREFIX),
+    BAD(bits_remote_33, PREFIX), BAD(bits_local_129, PREFIX),
+    BAD(bits_no_version, PREFIX), BAD(bits_no_version_remote, PREFIX),
+    GOOD(bits_32), GOOD(bits_128),
+    GOOD(layers_4), BAD(layers_5, BUNDLE), BAD(layer_bypass, BUNDLE),
+    BAD(layer_discard, BUNDLE), BAD(layer_no_reqid, BUNDLE),
+    BAD(inner_no_reqid, BUNDLE), BAD(inner_bypass, BUNDLE),
+    BAD(inner_discard, BUNDLE), BAD(layer_ah, UNSUPPORTED),
+    BAD(layer_mode_3, ARG), BAD(loop, BUNDLE),
+};
+
+static void
+attempt(const struct fault *f, int index)
+{
+    static struct fx fx;
+    struct ipsec_policy p, before;
+    uint32_t generation;
+
+    fx_note("%s", f->name);
+    fx_init(&fx, index);
+    memset(&p, 0, sizeof p);
+    p.action = IPSEC_ACTION_PROTECT;
+    p.dir = IPSEC_IN | IPSEC_OUT;
+    p.proto = IPSEC_PROTO_ESP;
+    p.mode = IPSEC_MODE_TRANSPORT;
+    p.reqid = 1;
+    f->make(&p);
+    before = p;
+    generation = fx.ips.generation;
+    assert_status(ipsec_spd_add(&fx.ips, &p), f->want);
+    if (f->want == IPSEC_OK) {
+        assert_ptr_equal(ipsec_spd_next(&fx.ips, NULL), &p);
+        assert_status(ipsec_spd_add(&fx.ips, &p), IPSEC_ERR_EXISTS);
+    } else {
+        assert_memory_equal(&p, &before, sizeof p);
+        assert_null(ipsec_spd_next(&fx.ips, NULL));
+        assert_int_equal(fx.ips.generation, generation);
+    }
+}
+
+static void
+test_spd_add_refuses_each_fault_and_changes_nothing(void **state)
+{
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT(faults); i++) {
+        attempt(&faults[i], 0);
+        attempt(&faults[i], 1);
+    }
+}
+
+static void
+test_spd_add_knows_its_flags(void **state)
+{
+    static struct fx fx;
+    struct ipsec_policy p;
+    unsigned bit;
+
+    (void)state;
+    for (bit = 4; bit < 256; bit <<= 1) {
+        fx_init(&fx, 0);
+        memset(&p, 0, sizeof p);
+        p.dir = IPSEC_OUT;
+        p.sel.proto = 6;
+        p.sel.set = (uint8_t)bit;
+        assert_true(ipsec_spd_add(&fx.ips, &p) < 0);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_spd_add_refuses_each_fault_and_changes_nothing),
+        cmocka_unit_test(test_spd_add_knows_its_flags),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
