@@ -28,26 +28,36 @@ $(BUILD)/lwip/%.o: $(LWIP_DIR)/src/%.c $(BUILD)/settings
 $(BUILD)/lwip/port/%.o: ports/lwip/%.c $(BUILD)/settings
 	$(COMPILE) -c -o $@ $<
 
-# The demo: one program that becomes three processes.
+$(BUILD)/san/lwip/port/%.o: ports/lwip/%.c $(BUILD)/settings
+	$(COMPILE) $(SAN) -c -o $@ $<
+
+# The demo: one program that becomes three processes. And the same with
+# sanitizers in all that is ours, for its tests.
 DEMO      := $(BUILD)/examples/demo/demo
-DEMO_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard examples/demo/*.c))
+DEMO_SAN  := $(BUILD)/san/examples/demo/demo
+DEMO_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard examples/demo/*.c)) \
+             $(HOST_OBJS) $(LWIP_PORT_OBJS)
 HTTP_OBJS := $(addprefix $(BUILD)/lwip/apps/http/,fs.o httpd.o http_client.o)
-$(DEMO_OBJS): CPPFLAGS += -Iports/mbedtls
+sanitized  = $(1:$(BUILD)/%=$(BUILD)/san/%)
 
 # With -MMD, what a system header includes counts as one: also lwipopts.h.
-HOSTED := $(HOST_OBJS) $(LWIP_PORT_OBJS) $(DEMO_OBJS)
-$(HOSTED): CPPFLAGS += $(HOST_CPPFLAGS)
+HOSTED := $(DEMO_OBJS) $(call sanitized,$(DEMO_OBJS))
+$(HOSTED): CPPFLAGS += $(HOST_CPPFLAGS) -Iports/mbedtls
 $(HOSTED): DEPFLAGS = $(HOST_DEPFLAGS)
 
 EXAMPLE_LINK = @mkdir -p $(@D); echo '  LD      $@'; \
                $(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %libipsec.a,$^)
 
-$(DEMO): $(DEMO_OBJS) $(HOST_OBJS) $(LWIP_PORT_OBJS) $(LWIP_OBJS) \
-         $(HTTP_OBJS) $(PORT_OBJ) $(LIB) $(MBEDTLS_DEP)
+$(DEMO): $(DEMO_OBJS) $(LWIP_OBJS) $(HTTP_OBJS) $(PORT_OBJ) $(LIB) \
+         $(MBEDTLS_DEP)
 	$(EXAMPLE_LINK) $(MBEDTLS_LIBS)
 
+$(DEMO_SAN): $(call sanitized,$(DEMO_OBJS)) $(LWIP_OBJS) $(HTTP_OBJS) \
+             $(PORT_OBJ_SAN) $(LIB_SAN) $(MBEDTLS_DEP)
+	$(EXAMPLE_LINK) $(SAN) $(MBEDTLS_LIBS)
+
 demo: $(DEMO)
-	@$(DEMO) $(BUILD) $(SABOTAGE)
+	@$(DEMO) $(BUILD) $(if $(SABOTAGE),'$(SABOTAGE)')
 
 # The README's example.
 README_OBJ := $(BUILD)/san/examples/readme.o
@@ -56,5 +66,5 @@ $(BUILD)/examples/readme: $(README_OBJ) $(PORT_OBJ_SAN) $(LIB_SAN) \
                           $(MBEDTLS_DEP)
 	$(EXAMPLE_LINK) $(SAN) $(MBEDTLS_LIBS)
 
-test: $(DEMO) $(BUILD)/examples/readme
-TEST_SCRIPTS += tests/readme.sh
+test: $(DEMO_SAN) $(BUILD)/examples/readme
+TEST_SCRIPTS += tests/readme.sh tests/demo_sabotage.sh tests/demo_decode.py

@@ -151,7 +151,7 @@ struct ipsec_addr demo_addr(int role, int version)
 
 void demo_page(char *page)
 {
-    char line[65];
+    char line[80];
     int n;
 
     for (n = 0; n < DEMO_PAGE_LINES; n++) {

@@ -2,7 +2,8 @@
  * The demo: what its processes say to each other, and what they agreed on.
  * SPDX-License-Identifier: MIT
  *
- *   demo.c      starts the other two, hands out keys, tells the story, judges
+ *   demo.c      tells the story, step by step, and judges
+ *   stage.c     starts the two hosts, gives them keys and orders
  *   device.c    an lwIP host that fetches pages, pings and opens a valve
  *   gateway.c   an lwIP host that serves pages and has a valve
  *   station.c   what those two have in common: an lwIP host, its IPsec

@@ -53,7 +53,10 @@ static void valve_recv(void *arg, struct udp_pcb *pcb, struct pbuf *p,
         reply = pbuf_alloc(PBUF_TRANSPORT, sizeof answer, PBUF_RAM);
         if (reply != NULL) {
             (void)pbuf_take(reply, answer, sizeof answer);
-            (void)udp_sendto(pcb, reply, from, port);
+            /* From the address it was sent to: that of the pages. */
+            (void)udp_sendto_if_src(pcb, reply, from, port,
+                                    ip_current_input_netif(),
+                                    ip_current_dest_addr());
             (void)pbuf_free(reply);
         }
     }

@@ -49,7 +49,7 @@ void print_step(const char *what, int ok, const char *detail)
         colour = plain = "";
     }
     if (ok) {
-        printf("  %-37s %-33s %s    ok%s\n", what, detail, colour, plain);
+        printf("  %-39s %-32s %s   ok%s\n", what, detail, colour, plain);
     } else {
         printf("  %-71s %sFAILED%s\n      not seen: %s\n", what, colour,
                plain, detail);
@@ -138,13 +138,13 @@ void print_sas(const struct demo_report report[DEMO_ROLES],
 {
     char sent[TEXT_LEN], opened[TEXT_LEN], bytes[TEXT_LEN], drop[TEXT_LEN];
 
-    printf("\nSAs\n\n  %-10s #  %-7s  %-9s  %-17s %6s %6s %7s %6s\n", "SPI",
+    printf("\nSAs\n\n  %-8s  #  %-7s %-9s %-18s %5s %6s %7s %5s\n", "SPI",
            "from", "mode", "algorithm", "sent", "opened", "bytes", "drops");
     for (; n > 0; n--, sa++) {
         const struct ipsec_sa *out = find(&report[sa->from], sa->spi);
         const struct ipsec_sa *in = find(&report[1 - sa->from], sa->spi);
 
-        printf("  0x%08x %u  %-7s  %-9s  %-17s %6s %6s %7s %6s%s\n",
+        printf("  %08x  %u  %-7s %-9s %-18s %5s %6s %7s %5s%s\n",
                (unsigned)sa->spi, (unsigned)sa->reqid,
                sa->from == DEMO_DEVICE ? "device" : "gateway",
                demo_mode(sa->reqid) == IPSEC_MODE_TUNNEL ? "tunnel"

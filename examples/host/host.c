@@ -243,29 +243,19 @@ static ip4_addr_t ip4(const char *text)
     return addr;
 }
 
-/* Nobody else is on this wire: duplicate address detection would only make
- * the first packet wait for a second. */
-static void ip6_ready(struct netif *netif, s8_t n)
-{
-    netif_ip6_addr_set_state(netif, n, IP6_ADDR_PREFERRED);
-}
-
-static void interface_up(struct host *host)
+static void interface_make(struct host *host)
 {
     const struct host_config *cfg = host->cfg;
     ip4_addr_t addr = ip4(cfg->ip4), mask = ip4(cfg->mask4),
                gateway = ip4(cfg->gateway4);
     ip6_addr_t addr6;
-    s8_t n;
 
     (void)netif_add(&host->netif, &addr, &mask, &gateway, host,
                     interface_init, ethernet_input);
     netif_set_default(&host->netif);
     netif_create_ip6_linklocal_address(&host->netif, 1);
-    ip6_ready(&host->netif, 0);
-    if (cfg->ip6 != NULL && ip6addr_aton(cfg->ip6, &addr6) &&
-        netif_add_ip6_address(&host->netif, &addr6, &n) == ERR_OK) {
-        ip6_ready(&host->netif, n);
+    if (cfg->ip6 != NULL && ip6addr_aton(cfg->ip6, &addr6)) {
+        (void)netif_add_ip6_address(&host->netif, &addr6, NULL);
     }
 }
 
@@ -282,12 +272,21 @@ int host_open(struct host *host, const struct host_config *cfg)
         }
     }
     lwip_init();
-    interface_up(host);
+    interface_make(host);
     return 0;
 }
 
+/* Nobody else is on this wire: duplicate address detection would only make
+ * the first packet wait for a second. */
 void host_up(struct host *host)
 {
+    s8_t n;
+
+    for (n = 0; n < LWIP_IPV6_NUM_ADDRESSES; n++) {
+        if (!ip6_addr_isinvalid(netif_ip6_addr_state(&host->netif, n))) {
+            netif_ip6_addr_set_state(&host->netif, n, IP6_ADDR_PREFERRED);
+        }
+    }
     netif_set_link_up(&host->netif);
     netif_set_up(&host->netif);
 }
