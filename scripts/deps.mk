@@ -25,10 +25,12 @@ else
 MBEDTLS_CFLAGS := -isystem $(MBEDTLS_DIR)/include
 MBEDTLS_LIBS   := $(BUILD)/mbedtls/libmbedcrypto.a
 MBEDTLS_DEP    := $(MBEDTLS_LIBS)
-MBEDTLS_SRC    := aes aesni aesce gcm ccm chacha20 chachapoly poly1305 sha1 \
-                  sha256 sha512 md md5 ripemd160 cipher cipher_wrap cmac \
-                  platform_util platform constant_time error block_cipher \
-                  entropy entropy_poll ctr_drbg timing version
+# The least that links in mbedTLS's default configuration, 2.28 and 3.6.
+MBEDTLS_SRC    := aes aesni aesce padlock arc4 aria blowfish camellia des \
+                  bignum bignum_core nist_kw gcm ccm chacha20 chachapoly \
+                  poly1305 sha1 sha256 sha512 md md5 ripemd160 cipher \
+                  cipher_wrap cmac platform_util platform constant_time \
+                  error block_cipher
 MBEDTLS_OBJ    := $(patsubst $(MBEDTLS_DIR)/library/%.c,$(BUILD)/mbedtls/%.o,\
                   $(wildcard $(MBEDTLS_SRC:%=$(MBEDTLS_DIR)/library/%.c)))
 
