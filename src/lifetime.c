@@ -13,6 +13,8 @@
 #define SOFT_SEQ  0x02u
 #define HARD      0x04u
 #define HARD_SEQ  0x08u
+#define RENEWED   0x10u /* soft_seq was reached and raised: it is watched on
+                         * its own, whatever else the SA is due for */
 #define ANY_SOFT  (SOFT | SOFT_SEQ)
 #define ANY_HARD  (HARD | HARD_SEQ)
 
@@ -102,13 +104,17 @@ event_take(const struct ipsec *ips, struct ipsec_sa *sa)
 {
     uint8_t bits = due(ips, sa), old;
 
-    sa->warned = (uint8_t)(sa->warned & (bits | SOFT | HARD));
+    if (sa->warned & ~bits & SOFT_SEQ) {
+        sa->warned |= RENEWED;
+    }
+    sa->warned = (uint8_t)(sa->warned & (bits | SOFT | HARD | RENEWED));
     old = sa->warned;
     sa->warned |= bits;
     if ((bits & ANY_HARD) && (old & ANY_HARD) == 0) {
         return IPSEC_EVENT_HARD;
     }
-    if ((bits & ANY_SOFT) && old == 0) {
+    if (((bits & ANY_SOFT) && (old & (ANY_SOFT | ANY_HARD)) == 0) ||
+        ((bits & ~old & SOFT_SEQ) && (old & RENEWED))) {
         return IPSEC_EVENT_SOFT;
     }
     return 0;

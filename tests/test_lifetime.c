@@ -292,6 +292,50 @@ test_lifetime_reservation_raised_from_the_soft_event(void **state)
     assert_int_equal(hard(), 0);
 }
 
+/* A reservation must be renewed although the SA is due for replacement by
+ * time already: else it would stop before its hard time. */
+static void
+test_lifetime_reservation_outlives_the_soft_time(void **state)
+{
+    (void)state;
+    begin(&suites[GCM128], 0);
+    pair.out.life.soft_s = 50;
+    pair.out.life.soft_seq = 2;
+    pair.out.life.hard_seq = 5;
+    pair_begin(&pair);
+    assert_status(send(1), IPSEC_OK);
+    assert_status(send(1), IPSEC_OK);
+    assert_int_equal(soft(), 1);
+    pair.out.life.soft_seq = 4;
+    pair.out.life.hard_seq = 7;
+    assert_status(send(1), IPSEC_OK);
+    ipsec_tick(A, 50);
+    assert_int_equal(soft(), 2); /* of the time */
+    assert_status(send(1), IPSEC_OK);
+    assert_int_equal(soft(), 3); /* soft_seq was raised: it comes again */
+    assert_status(send(1), IPSEC_OK);
+    ipsec_tick(A, 51);
+    assert_int_equal(pair.a.events, 3);
+}
+
+/* Never raised, it is just another reason for what was said before. */
+static void
+test_lifetime_soft_once_whatever_the_reasons(void **state)
+{
+    (void)state;
+    begin(&suites[GCM128], 0);
+    pair.out.life.soft_s = 50;
+    pair.out.life.soft_seq = 2;
+    pair.out.life.soft_bytes = 1;
+    pair_begin(&pair);
+    assert_status(send(1), IPSEC_OK);
+    assert_status(send(1), IPSEC_OK);
+    ipsec_tick(A, 50);
+    assert_status(send(1), IPSEC_OK);
+    assert_int_equal(soft(), 1);
+    assert_int_equal(pair.a.events, 1);
+}
+
 /* RFC 4303 section 3.3.3: the last number is sent, then no more. */
 static void
 test_lifetime_numbers_never_wrap(void **state)
@@ -408,6 +452,8 @@ main(void)
         cmocka_unit_test(test_lifetime_by_sequence_number),
         cmocka_unit_test(
             test_lifetime_reservation_raised_from_the_soft_event),
+        cmocka_unit_test(test_lifetime_reservation_outlives_the_soft_time),
+        cmocka_unit_test(test_lifetime_soft_once_whatever_the_reasons),
         cmocka_unit_test(test_lifetime_numbers_never_wrap),
         cmocka_unit_test(test_lifetime_of_larval),
         cmocka_unit_test(test_lifetime_of_completed_larval),
