@@ -237,6 +237,8 @@ int print_keys(const char *path, const struct demo_sa *sa, size_t n)
     if (file == NULL) {
         return -1;
     }
+    (void)fputs("# The table \"ESP SAs\" of Wireshark: its file esp_sa\n",
+                file);
     for (; n > 0; n--, sa++) {
         key_line(file, sa);
     }

@@ -149,11 +149,14 @@ static int answer(struct station *s, int control)
 
 void station_run(struct station *s, int control)
 {
-    do {
-        while (!host_poll(&s->host, control, 250)) {
-            ipsec_lwip_poll(&s->port);
+    int more = 1;
+
+    while (more) {
+        if (host_poll(&s->host, control, 250)) {
+            more = answer(s, control);
         }
-    } while (answer(s, control));
+        ipsec_lwip_poll(&s->port);
+    }
     (void)ipsec_lwip_detach(&s->port);
     host_close(&s->host);
 }
