@@ -38,7 +38,7 @@ static struct ipsec_lwip port;
 static struct ipsec_lwip_slot slot[SLOTS];
 static struct half out, in;
 static uint32_t window[WINDOW_MAX];
-static struct ipsec_policy nd, protect;
+static struct ipsec_policy nd, protect, multicast4, multicast6;
 
 /* What is dropped is listed by the callers, but why is only known here. */
 static void on_audit(void *user, const struct ipsec_audit *event)
@@ -189,12 +189,27 @@ static void on_timer(void *arg)
     sys_timeout(POLL_MS, on_timer, arg);
 }
 
+/* Reports of multicast groups: nobody here wants to know. */
+static int add_discard(struct ipsec_policy *policy, uint8_t version,
+                       uint8_t first, uint8_t bits)
+{
+    policy->sel.version = version;
+    policy->sel.remote.byte[0] = first;
+    policy->sel.remote.bits = bits;
+    policy->dir = IPSEC_OUT;
+    policy->action = IPSEC_ACTION_DISCARD;
+    policy->priority = 3;
+    return ipsec_spd_add(&ips, policy);
+}
+
 int boundary_open(struct host *host, const struct options *opt)
 {
     int rc = ipsec_init(&ips, &config);
 
     if (rc != IPSEC_OK || (rc = add_bypass()) != IPSEC_OK ||
         (rc = add_protect(opt)) != IPSEC_OK ||
+        (rc = add_discard(&multicast4, 4, 224, 4)) != IPSEC_OK ||
+        (rc = add_discard(&multicast6, 6, 0xff, 8)) != IPSEC_OK ||
         (rc = add_half(&out, IPSEC_OUT, opt)) != IPSEC_OK ||
         (rc = add_half(&in, IPSEC_IN, opt)) != IPSEC_OK) {
         fprintf(stderr, "device: boundary: %s\n", ipsec_status_str(rc));
@@ -215,6 +230,8 @@ void boundary_close(void)
     (void)ipsec_lwip_detach(&port);
     (void)ipsec_sad_remove(&ips, &out.sa);
     (void)ipsec_sad_remove(&ips, &in.sa);
+    ipsec_spd_remove(&ips, &multicast6);
+    ipsec_spd_remove(&ips, &multicast4);
     ipsec_spd_remove(&ips, &protect);
     ipsec_spd_remove(&ips, &nd);
 }

@@ -21,8 +21,7 @@ PACKAGES = {                   # program: the package that brings it
     'qemu-system-x86_64': 'qemu-system-x86',
     'busybox': 'busybox-static',
     'ip': 'iproute2',
-    'gcc': 'gcc libc6-dev',
-    'apt-get': 'apt',
+    'ldd': 'libc-bin',
     'dpkg': 'dpkg',
 }
 
@@ -59,8 +58,11 @@ def check_programs():
 
 
 def output(*cmd, **kw):
-    return subprocess.run(cmd, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, **kw)
+    try:
+        return subprocess.run(cmd, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, **kw)
+    except FileNotFoundError as e:
+        return subprocess.CompletedProcess(cmd, 127, '', '%s\n' % e)
 
 
 def kernel_package():
@@ -185,10 +187,13 @@ def add_program(archive, path, target):
 
 def build_agent(build):
     out = build + '/agent'
-    r = output(os.environ.get('CC', 'gcc'), '-std=c99', '-Os', '-static',
+    r = output(*os.environ.get('CC', 'gcc').split(), '-std=c99', '-Os', '-static',
                '-Wall', '-Wextra', '-o', out, HERE + '/agent.c')
     if r.returncode:
-        raise Missing('the guest\'s agent does not compile:\n' + r.stderr)
+        raise Missing('the guest\'s agent does not compile:\n%s'
+                      'What it needs comes with:\n'
+                      '    apt-get install -y --no-install-recommends '
+                      'gcc libc6-dev' % r.stderr)
     return out
 
 

@@ -24,6 +24,7 @@ from relay import IN, OUT, Relay
 from session import Session
 
 PATH_MAX = 80                  # of the sockets' directory: they end at 107
+QUIET_S = 0.5                  # then the guest has introduced itself
 FAILURES_MAX = 40              # then something is wrong with all of it
 EXPECTED = (cases.Failed, device.Broken, guest.Dead, RuntimeError)
 
@@ -56,6 +57,9 @@ class Interop:
         self.guest.wait_ready()
         version = self.guest.must("/sbin/ip -batch - <<'END'\n%sEND\n"
                                   'uname -r' % GUEST_ADDRESSES)
+        self.relay.reset()
+        while self.relay.quiet_for() < QUIET_S:    # multicast reports
+            time.sleep(QUIET_S / 10)
         print('guest: Linux %s, ready in %.1f s\n' % (
             version.strip(), time.monotonic() - start), flush=True)
 
