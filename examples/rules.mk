@@ -46,7 +46,8 @@ $(HOSTED): CPPFLAGS += $(HOST_CPPFLAGS) -Iports/mbedtls
 $(HOSTED): DEPFLAGS = $(HOST_DEPFLAGS)
 
 EXAMPLE_LINK = @mkdir -p $(@D); echo '  LD      $@'; \
-               $(CC) $(CFLAGS) -o $@ $(filter %.o,$^) $(filter %libipsec.a,$^)
+               $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+               $(filter %libipsec.a,$^)
 
 $(DEMO): $(DEMO_OBJS) $(LWIP_OBJS) $(HTTP_OBJS) $(PORT_OBJ) $(LIB) \
          $(MBEDTLS_DEP)
