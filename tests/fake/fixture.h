@@ -182,6 +182,27 @@ int pair_open(struct pair *pair, const uint8_t *wire, size_t len,
 /* The same, and throw away what comes out. */
 int pair_offer(struct pair *pair, const uint8_t *wire, size_t len);
 
+/* A packet to `b` with a body (payload, padding, pad length, next header) of
+ * the test's own making, sealed with the right key. */
+struct craft {
+    const uint8_t *body;
+    size_t         len;
+    uint64_t       seq;
+    uint8_t        tos;     /* of the outer header */
+    const char    *ext;     /* IPv6 extension headers of the outer header */
+};
+
+size_t pair_craft(struct pair *pair, const struct craft *craft,
+                  uint8_t *wire);
+
+/* Put padding 1, 2, 3 ... and trailer behind `len` bytes of payload, so that
+ * `suite` can carry it; the new length. */
+size_t body_end(const struct suite *suite, uint8_t *body, size_t len,
+                uint8_t next);
+
+/* The suite of the pair's SAs. */
+const struct suite *pair_suite(const struct pair *pair);
+
 /* Everything of `sa` that a packet which is dropped may not change. */
 int sa_same(const struct ipsec_sa *x, const struct ipsec_sa *y);
 

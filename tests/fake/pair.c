@@ -97,3 +97,106 @@ pair_offer(struct pair *pair, const uint8_t *wire, size_t len)
     fx_pkt_free(&p);
     return rc;
 }
+
+const struct suite *
+pair_suite(const struct pair *pair)
+{
+    const struct ipsec_keymat *km = &pair->out.params.km;
+    size_t i;
+
+    for (i = 0; i < SUITES; i++) {
+        if (suites[i].encr == km->encr && suites[i].integ == km->integ &&
+            suites[i].encr_key == km->encr_key_len) {
+            break;
+        }
+    }
+    assert_true(i < SUITES);
+    return &suites[i];
+}
+
+static void
+set32(uint8_t *p, uint64_t v)
+{
+    p[0] = (uint8_t)(v >> 24);
+    p[1] = (uint8_t)(v >> 16);
+    p[2] = (uint8_t)(v >> 8);
+    p[3] = (uint8_t)v;
+}
+
+/* Seal the ESP packet at `esp` as RFC 4303 says. */
+static void
+craft_seal(struct pair *pair, const struct suite *suite, uint8_t *esp,
+           size_t len, uint64_t seq)
+{
+    const struct ipsec_crypto *crypto = pair->a.cfg.crypto;
+    int esn = (pair->out.params.flags & IPSEC_SA_ESN) != 0;
+    uint8_t aad[12];
+    struct ipsec_op op;
+
+    memset(&op, 0, sizeof op);
+    op.key = &pair->out.key;
+    op.aad = aad;
+    op.aad_len = 8;
+    op.iv = esp + 8;
+    op.text = esp + 8 + suite->iv;
+    op.len = len;
+    op.icv = op.text + len;
+    set32(aad, pair->out.params.spi);
+    if (esn && suite->integ == 0) {
+        set32(aad + 4, seq >> 32);
+        op.aad_len = 12;
+    } else if (esn) {
+        set32(op.tail, seq >> 32);
+        op.tail_len = 4;
+    }
+    set32(aad + op.aad_len - 4, seq);
+    if (suite->encr == IPSEC_ENCR_AES_CBC) {
+        op.text -= suite->iv;
+        op.len += suite->iv;
+    }
+    assert_status(crypto->run(crypto, &op), IPSEC_OK);
+}
+
+size_t
+pair_craft(struct pair *pair, const struct craft *craft, uint8_t *wire)
+{
+    const struct suite *suite = pair_suite(pair);
+    struct packet_spec spec;
+    uint8_t *esp;
+    size_t head, len;
+    int v6 = pair->out.params.local.version == 6;
+
+    memset(&spec, 0, sizeof spec);
+    spec.src = outer_a[v6];
+    spec.dst = outer_b[v6];
+    spec.proto = 50;
+    spec.tos = craft->tos;
+    spec.ext = craft->ext;
+    spec.payload = 8 + suite->iv + craft->len + suite->icv;
+    len = packet_build(wire, &spec);
+    head = len - spec.payload;
+    esp = wire + head;
+    set32(esp, pair->out.params.spi);
+    set32(esp + 4, craft->seq);
+    memset(esp + 8, 0, suite->iv);
+    if (suite->iv >= 8) {
+        set32(esp + suite->iv, craft->seq >> 32);
+        set32(esp + suite->iv + 4, craft->seq);
+    }
+    memcpy(esp + 8 + suite->iv, craft->body, craft->len);
+    craft_seal(pair, suite, esp, craft->len, craft->seq);
+    return len;
+}
+
+size_t
+body_end(const struct suite *suite, uint8_t *body, size_t len, uint8_t next)
+{
+    uint8_t pad = 0;
+
+    while ((len + 2) % suite->align != 0) {
+        body[len++] = ++pad;
+    }
+    body[len++] = pad;
+    body[len++] = next;
+    return len;
+}
