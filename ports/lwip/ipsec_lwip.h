@@ -29,19 +29,17 @@ extern "C" {
  *         ipsec_lwip_poll(&port);           // some times a second
  *     }
  *
- * Build.   Add ports/lwip/lwip_*.c. In lwipopts.h, in words of which a
- *          missing one is reported at compile time:
+ * Build.   Add ports/lwip/lwip_*.c. In lwipopts.h:
  *
  *              #define LWIP_HOOK_FILENAME "ipsec_lwip_hooks.h"
- *              #define IP_FRAG            1
- *              #define LWIP_IPV6_FRAG     1   // with IPv6
  *
  *          A product with a hook file of its own includes ours in it, or calls
  *          ipsec_lwip_ip4_input() and _ip6_input() first thing from its hooks
  *          of these names and returns 1 if they do. CHECKSUM_GEN_* must be 1:
  *          what is encrypted can't be summed by a network chip any more.
- *          Reassembly is the port's: lwIP's own (IP_REASSEMBLY,
- *          LWIP_IPV6_REASS) is never reached from an attached netif.
+ *          What is missing is said at compile time. The port fragments and
+ *          reassembles by itself: on an attached netif lwIP's IP_FRAG,
+ *          IP_REASSEMBLY etc. have nothing to do and may be 0.
  * Policy.  All that lwIP sends and receives is judged, DHCP, IGMP, MLD and
  *          neighbour discovery included: give those that have to work the
  *          BYPASS policies they need (ICMPv6 types 133 to 137, say). ARP is
@@ -51,8 +49,7 @@ extern "C" {
  *          they are until ipsec_lwip_detach(). Packets are copied once, into
  *          PBUF_RAM with room for the bundle, for what TCP and applications
  *          hand out is theirs. ESP that arrives in one writable pbuf is opened
- *          in place. Bypassed packets in one pbuf are not copied. Fragments
- *          need MEMP_NUM_FRAG_PBUF, one each for a packet that is fragmented.
+ *          in place. Bypassed packets in one pbuf are not copied.
  * Slots.   A slot keeps a packet that waits for an SA (the newest is dropped
  *          when all are taken, the older ones after IPSEC_LWIP_HOLD_MS), or is
  *          in an asynchronous crypto engine. With none free, a packet that
@@ -153,6 +150,7 @@ struct ipsec_lwip {
     size_t                  slots;
     size_t                  in_flight;
     u32_t                   order;
+    u32_t                   frag_id;
     u32_t                   sa_generation;
     struct pbuf            *passing;
     u8_t                    looping;
@@ -161,9 +159,7 @@ struct ipsec_lwip {
 #endif
 #if LWIP_IPV6
     netif_output_ip6_fn     output_ip6;
-    const ip6_addr_t       *hop;
 #endif
-    struct netif            shadow;
     struct ipsec_lwip_reass reass[IPSEC_LWIP_REASS];
 };
 

@@ -19,12 +19,6 @@
 #error "Packets would come in unseen: in lwipopts.h, \
 #define LWIP_HOOK_FILENAME \"ipsec_lwip_hooks.h\" (see ipsec_lwip.h)"
 #endif
-#if LWIP_IPV4 && !IP_FRAG
-#error "What ESP makes too long must be fragmented: #define IP_FRAG 1"
-#endif
-#if LWIP_IPV6 && !LWIP_IPV6_FRAG
-#error "What ESP makes too long must be fragmented: #define LWIP_IPV6_FRAG 1"
-#endif
 #if !CHECKSUM_GEN_IP || !CHECKSUM_GEN_UDP || !CHECKSUM_GEN_TCP || \
     !CHECKSUM_GEN_ICMP || (LWIP_IPV6 && !CHECKSUM_GEN_ICMP6)
 #error "No chip can sum what is encrypted: #define CHECKSUM_GEN_* 1; with \
@@ -53,7 +47,11 @@ LWIP_CHECKSUM_CTRL_PER_NETIF 1, netifs without IPsec can do without"
 #define MTU_WHOLE 0xFFFFu
 #endif
 
-#define MTU_MIN (LWIP_IPV6 ? 1280u : 576u)
+#if LWIP_IPV6
+#define MTU_MIN 1280u
+#else
+#define MTU_MIN 576u
+#endif
 
 static struct ipsec_lwip *ports;
 
@@ -177,7 +175,9 @@ ipsec_lwip_attach(struct ipsec_lwip *port, struct netif *netif,
     port->sa_generation = ips->sa_generation;
     wrap(port, netif);
     ipsec_lwip_set_mtu(port);
-    ipsec_lwip_shadow(port);
+#if LWIP_IPV6
+    port->frag_id = LWIP_RAND();
+#endif
 #if LWIP_CHECKSUM_CTRL_PER_NETIF
     netif->chksum_flags |= GEN_ALL;
 #endif

@@ -15,8 +15,11 @@
  * might meet after they were judged, has nothing to do.
  */
 
-#define FORWARDING ((LWIP_IPV4 && IP_FORWARD) || \
-                    (LWIP_IPV6 && LWIP_IPV6_FORWARD))
+#if (LWIP_IPV4 && IP_FORWARD) || (LWIP_IPV6 && LWIP_IPV6_FORWARD)
+#define FORWARDING 1
+#else
+#define FORWARDING 0
+#endif
 
 /* Give `p`, which has been judged, to lwIP. */
 static void

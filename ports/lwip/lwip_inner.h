@@ -74,17 +74,13 @@ void ipsec_lwip_retry(struct ipsec_lwip *port);
 
 /* lwip_transmit.c */
 
-#define TRANSMIT_KEEP    0x01u /* the pbuf is TCP's or an application's */
-#define TRANSMIT_TRANSIT 0x02u /* it is another host's packet, as it came */
-
-/* Hand an IP packet to the link, in fragments if it must be. */
+/* Hand an IP packet to the link, in fragments if it must be. `transit`: it is
+ * another host's, as it came, and he is told if it can't. */
 err_t ipsec_lwip_transmit(struct ipsec_lwip *port, struct pbuf *p,
-                          unsigned flags);
+                          int transit);
 
 /* Tell the sender of `p`, which is being forwarded, to send less. */
 void ipsec_lwip_too_big(struct pbuf *p, u32_t mtu);
-
-void ipsec_lwip_shadow(struct ipsec_lwip *port);
 
 /* lwip_inbound.c */
 

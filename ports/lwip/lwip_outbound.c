@@ -129,7 +129,7 @@ err_t
 ipsec_lwip_sealed(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
                   struct pbuf *p, int rc)
 {
-    unsigned flags = TRANSMIT_KEEP;
+    int transit = (pkt->flags & IPSEC_PKT_TRANSIT) != 0;
 
     if (rc == IPSEC_OK) {
         ipsec_lwip_fit(p, &pkt->buf);
@@ -137,14 +137,11 @@ ipsec_lwip_sealed(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
         return ipsec_lwip_transmit(port, p, 0);
     }
     if (rc == IPSEC_BYPASS) {
-        if (pkt->flags & IPSEC_PKT_TRANSIT) {
-            flags |= TRANSMIT_TRANSIT;
-        }
-        return ipsec_lwip_transmit(port, p, flags);
+        return ipsec_lwip_transmit(port, p, transit);
     }
     if (rc == IPSEC_ERR_TOO_BIG) {
         port->too_big++;
-        if (pkt->flags & IPSEC_PKT_TRANSIT) {
+        if (transit) {
             ipsec_lwip_too_big(p, pkt->mtu);
         }
     }

@@ -3,29 +3,84 @@
 
 #include "lwip/icmp.h"
 #include "lwip/icmp6.h"
+#include "lwip/inet_chksum.h"
 #include "lwip/ip.h"
-#include "lwip/ip4_frag.h"
-#include "lwip/ip6_frag.h"
 #include "lwip/nd6.h"
 
+#include <string.h>
+
 /*
- * From the port to the link. What is too long is cut by lwIP's own functions,
- * which believe to work for a netif with the real mtu: the shadow, whose
- * output functions lead to those of the real one.
+ * From the port to the link, in fragments where it must be. Each is one pbuf
+ * of our own: those that lwIP's functions make refer to the packet, and
+ * neighbour discovery would replace them by copies without our mark.
  */
+
+#define FRAG_HDR 8u /* RFC 8200 section 4.5 */
+
+/* Refused: too long, and not to be fragmented. */
+static err_t
+refuse(struct ipsec_lwip *port, struct pbuf *p, u32_t mtu, int transit)
+{
+    port->too_big++;
+    if (transit) {
+        ipsec_lwip_too_big(p, mtu);
+    }
+    return ERR_VAL;
+}
+
+/* A fragment: `hdr` bytes for its header, and the `n` bytes of `p` from
+ * `at` on. */
+static struct pbuf *
+piece(struct ipsec_lwip *port, struct ipsec_buf *buf, const struct pbuf *p,
+      u16_t hdr, u16_t at, u16_t n)
+{
+    struct pbuf *q = ipsec_lwip_alloc(buf, (size_t)hdr + n, 0, 0);
+
+    if (q == NULL) {
+        port->nomem++;
+        return NULL;
+    }
+    q->flags |= JUDGED;
+    (void)pbuf_copy_partial(p, buf->data + hdr, n, at);
+    return q;
+}
 
 #if LWIP_IPV4
 
+/* All but the last carry a multiple of 8 bytes (RFC 791 section 3.2). */
 static err_t
-shadow_output(struct netif *shadow, struct pbuf *p, const ip4_addr_t *hop)
+fragment4(struct ipsec_lwip *port, const struct pbuf *p, const ip4_addr_t *dst)
 {
-    struct ipsec_lwip *port = shadow->state;
+    const u16_t most = (u16_t)((port->mtu - IP_HLEN) & ~7u);
+    const struct ip_hdr *from = p->payload;
+    u16_t word = lwip_ntohs(IPH_OFFSET(from)), at, n, more;
+    struct ipsec_buf buf;
+    struct ip_hdr *ip;
+    struct pbuf *q;
+    err_t err = ERR_OK;
 
-    return port->output(port->netif, p, hop);
+    for (at = IP_HLEN; at < p->tot_len && err == ERR_OK; at = (u16_t)(at + n)) {
+        n = LWIP_MIN(most, (u16_t)(p->tot_len - at));
+        q = piece(port, &buf, p, IP_HLEN, at, n);
+        if (q == NULL) {
+            return ERR_MEM;
+        }
+        ip = q->payload;
+        memcpy(ip, from, IP_HLEN);
+        IPH_LEN_SET(ip, lwip_htons((u16_t)(IP_HLEN + n)));
+        more = at + n < p->tot_len ? IP_MF : 0;
+        IPH_OFFSET_SET(ip, lwip_htons((u16_t)(word + (at - IP_HLEN) / 8u +
+                                              more)));
+        IPH_CHKSUM_SET(ip, 0);
+        IPH_CHKSUM_SET(ip, inet_chksum(ip, IP_HLEN));
+        err = port->output(port->netif, q, dst);
+        (void)pbuf_free(q);
+    }
+    return err;
 }
 
 static err_t
-transmit4(struct ipsec_lwip *port, struct pbuf *p, unsigned flags)
+transmit4(struct ipsec_lwip *port, struct pbuf *p, int transit)
 {
     const struct ip_hdr *ip = p->payload;
     ip4_addr_t dst;
@@ -34,78 +89,89 @@ transmit4(struct ipsec_lwip *port, struct pbuf *p, unsigned flags)
     if (p->tot_len <= port->mtu) {
         return port->output(port->netif, p, &dst);
     }
-    if (IPH_OFFSET(ip) & PP_HTONS(IP_DF)) {
-        port->too_big++;
-        if (flags & TRANSMIT_TRANSIT) {
-            ipsec_lwip_too_big(p, port->mtu);
-        }
-        return ERR_VAL;
+    if ((IPH_OFFSET(ip) & PP_HTONS(IP_DF | IP_MF)) ||
+        IPH_HL_BYTES(ip) != IP_HLEN) {
+        return refuse(port, p, port->mtu, transit);
     }
-    port->shadow.mtu = port->mtu;
-    return ip4_frag(p, &port->shadow, &dst);
+    return fragment4(port, p, &dst);
 }
 
 #endif
 
 #if LWIP_IPV6
 
-#define IP6_MTU_MIN 1280 /* RFC 8201 section 4: path MTUs below are lies */
-
-static err_t
-shadow_output_ip6(struct netif *shadow, struct pbuf *p, const ip6_addr_t *hop)
-{
-    struct ipsec_lwip *port = shadow->state;
-
-    LWIP_UNUSED_ARG(hop);
-    p->flags |= JUDGED;
-    return port->output_ip6(port->netif, p, port->hop);
-}
-
-static void
-shadow_mtu6(struct ipsec_lwip *port, u16_t mtu)
-{
-    port->shadow.mtu = mtu;
-#if LWIP_ND6_ALLOW_RA_UPDATES
-    port->shadow.mtu6 = mtu;
-#endif
-}
+#define MTU_MIN 1280 /* RFC 8201 section 4: path MTUs below are lies */
 
 /* What lwIP has learnt of the path to `dst`. */
 static u16_t
-path_mtu(struct ipsec_lwip *port, const ip6_addr_t *dst)
+path_mtu(const struct ipsec_lwip *port, const ip6_addr_t *dst)
 {
-    u16_t mtu;
+    u16_t mtu = nd6_get_destination_mtu(dst, port->netif);
 
-    shadow_mtu6(port, port->mtu);
-    mtu = nd6_get_destination_mtu(dst, &port->shadow);
-    mtu = LWIP_MIN(mtu, port->mtu);
-    return LWIP_MAX(mtu, IP6_MTU_MIN);
+    if (mtu == 0 || mtu > port->mtu) {
+        return port->mtu;
+    }
+    return LWIP_MAX(mtu, MTU_MIN);
 }
 
-/* `dst` is not told to ip6_frag(): it would ask for the path MTU itself, and
- * run forever on one of 48 bytes. */
+static void
+header6(const struct ipsec_buf *buf, const struct pbuf *p, u32_t id,
+        u16_t word)
+{
+    const struct ip6_hdr *from = p->payload;
+    struct ip6_hdr *ip = (void *)buf->data;
+    struct ip6_frag_hdr *frag = (void *)(buf->data + IP6_HLEN);
+
+    memcpy(ip, from, IP6_HLEN);
+    IP6H_NEXTH_SET(ip, IP6_NEXTH_FRAGMENT);
+    IP6H_PLEN_SET(ip, (u16_t)(buf->len - IP6_HLEN));
+    frag->_nexth = IP6H_NEXTH(from);
+    frag->reserved = 0;
+    frag->_fragment_offset = lwip_htons(word);
+    frag->_identification = lwip_htonl(id);
+}
+
 static err_t
-fragment6(struct ipsec_lwip *port, struct pbuf *p, const ip6_addr_t *dst,
+fragment6(struct ipsec_lwip *port, const struct pbuf *p, const ip6_addr_t *dst,
           u16_t mtu)
 {
-    ip6_addr_t none;
+    const u16_t most = (u16_t)((mtu - IP6_HLEN - FRAG_HDR) & ~7u);
+    const u32_t id = port->frag_id++;
+    struct ipsec_buf buf;
+    struct pbuf *q;
+    err_t err = ERR_OK;
+    u16_t at, n;
 
-    IP6_ADDR(&none, PP_HTONL(0xff0e0000UL), 0, 0, 0);
-    ip6_addr_clear_zone(&none);
-    shadow_mtu6(port, mtu);
-    port->hop = dst;
-    return ip6_frag(p, &port->shadow, &none);
+    for (at = IP6_HLEN; at < p->tot_len && err == ERR_OK;
+         at = (u16_t)(at + n)) {
+        n = LWIP_MIN(most, (u16_t)(p->tot_len - at));
+        q = piece(port, &buf, p, IP6_HLEN + FRAG_HDR, at, n);
+        if (q == NULL) {
+            return ERR_MEM;
+        }
+        header6(&buf, p, id,
+                (u16_t)(at - IP6_HLEN + (at + n < p->tot_len ? 1 : 0)));
+        err = port->output_ip6(port->netif, q, dst);
+        (void)pbuf_free(q);
+    }
+    return err;
+}
+
+/* Must a fragment header not come right behind the IP header? (RFC 8200
+ * section 4.5) */
+static int
+is_unfragmentable(u8_t next)
+{
+    return next == IP6_NEXTH_HOPBYHOP || next == IP6_NEXTH_ROUTING ||
+           next == IP6_NEXTH_FRAGMENT;
 }
 
 static err_t
-transmit6(struct ipsec_lwip *port, struct pbuf *p, unsigned flags)
+transmit6(struct ipsec_lwip *port, struct pbuf *p, int transit)
 {
     const struct ip6_hdr *ip = p->payload;
-    struct pbuf *q = p;
-    struct ipsec_buf buf;
     ip6_addr_t dst;
     u16_t mtu;
-    err_t err;
 
     ip6_addr_copy_from_packed(dst, ip->dest);
     ip6_addr_assign_zone(&dst, IP6_UNKNOWN, port->netif);
@@ -113,46 +179,28 @@ transmit6(struct ipsec_lwip *port, struct pbuf *p, unsigned flags)
     if (p->tot_len <= mtu) {
         return port->output_ip6(port->netif, p, &dst);
     }
-    /* ip6_frag() can't put its header behind those of RFC 8200 section 4.5 */
-    if ((flags & TRANSMIT_TRANSIT) || IP6H_NEXTH(ip) == IP6_NEXTH_HOPBYHOP ||
-        IP6H_NEXTH(ip) == IP6_NEXTH_ROUTING) {
-        port->too_big++;
-        if (flags & TRANSMIT_TRANSIT) {
-            ipsec_lwip_too_big(p, mtu);
-        }
-        return ERR_VAL;
+    if (transit || is_unfragmentable(IP6H_NEXTH(ip))) {
+        return refuse(port, p, mtu, transit);
     }
-    if (flags & TRANSMIT_KEEP) { /* ip6_frag() eats up what it is given */
-        q = ipsec_lwip_copy(&buf, p, 0, 0);
-        if (q == NULL) {
-            port->nomem++;
-            return ERR_MEM;
-        }
-    }
-    err = fragment6(port, q, &dst, mtu);
-    if (q != p) {
-        (void)pbuf_free(q);
-    }
-    return err;
+    return fragment6(port, p, &dst, mtu);
 }
 
 #endif
 
 /* see lwip_inner.h */
 err_t
-ipsec_lwip_transmit(struct ipsec_lwip *port, struct pbuf *p, unsigned flags)
+ipsec_lwip_transmit(struct ipsec_lwip *port, struct pbuf *p, int transit)
 {
 #if LWIP_IPV4
     if (IP_HDR_GET_VERSION(p->payload) == 4) {
-        return transmit4(port, p, flags);
+        return transmit4(port, p, transit);
     }
 #endif
 #if LWIP_IPV6
     if (IP_HDR_GET_VERSION(p->payload) == 6) {
-        return transmit6(port, p, flags);
+        return transmit6(port, p, transit);
     }
 #endif
-    LWIP_UNUSED_ARG(flags);
     return ERR_IF; /* a tunnel of the version that lwIP was built without */
 }
 
@@ -175,20 +223,4 @@ ipsec_lwip_too_big(struct pbuf *p, u32_t mtu)
     }
 #endif
     LWIP_UNUSED_ARG(mtu);
-}
-
-/* see lwip_inner.h */
-void
-ipsec_lwip_shadow(struct ipsec_lwip *port)
-{
-    port->shadow.state = port;
-#if LWIP_IPV4
-    port->shadow.output = shadow_output;
-#endif
-#if LWIP_IPV6
-    port->shadow.output_ip6 = shadow_output_ip6;
-#endif
-#if LWIP_CHECKSUM_CTRL_PER_NETIF
-    port->shadow.chksum_flags = NETIF_CHECKSUM_ENABLE_ALL;
-#endif
 }
