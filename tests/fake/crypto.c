@@ -37,6 +37,12 @@ mix(uint64_t h, const uint8_t *p, size_t len)
     return (h ^ len) * UINT64_C(0x100000001b3);
 }
 
+static int
+is_aead(const struct fake_key *key)
+{
+    return key->integ == IPSEC_INTEG_NONE;
+}
+
 static void
 icv_make(const struct fake_key *key, const struct ipsec_op *op, uint8_t icv[16])
 {
@@ -44,7 +50,7 @@ icv_make(const struct fake_key *key, const struct ipsec_op *op, uint8_t icv[16])
     size_t i;
 
     h = mix(h, key->material, sizeof key->material);
-    if (op->iv != NULL) {
+    if (is_aead(key)) {
         h = mix(h, op->iv, 8);
     }
     h = mix(h, op->aad, op->aad_len);
@@ -114,7 +120,7 @@ cipher(const struct fake_key *key, const struct ipsec_op *op)
 
     if (key->encr == IPSEC_ENCR_AES_CBC) {
         cbc(key, op->text, op->len, op->open);
-    } else if (key->encr != IPSEC_ENCR_NULL) {
+    } else if (is_aead(key)) {
         for (i = 0; i < op->len; i++) {
             op->text[i] ^= stream(key, op->iv, i);
         }
@@ -133,8 +139,7 @@ record(struct fake_state *st, const struct fake_key *key,
     st->aad_len = op->aad_len;
     memcpy(st->tail, op->tail, op->tail_len);
     st->tail_len = op->tail_len;
-    if (st->ivs < FAKE_OPS && key->encr != IPSEC_ENCR_NULL &&
-        key->encr != IPSEC_ENCR_AES_CBC) {
+    if (st->ivs < FAKE_OPS && is_aead(key)) {
         memcpy(st->iv[st->ivs++], op->iv, 8);
     }
 }
