@@ -37,6 +37,7 @@ SAN := --coverage -O0 -g
 endif
 
 CORE_SRC := $(wildcard src/*.c)
+CORE_HDR := $(wildcard src/*.h include/ipsec/*.h)
 PORT_SRC := $(wildcard ports/mbedtls/*.c)
 LIB      := $(BUILD)/libipsec.a
 LIB_SAN  := $(BUILD)/san/libipsec.a
@@ -64,15 +65,15 @@ export CC BUILD DEPS WARN SABOTAGE LWIP_DIR MBEDTLS_DIR CMOCKA_DIR PYTHON
 ALONE := all size lint install clean help deps-new $(LIB)
 ifneq ($(filter-out $(ALONE),$(MAKECMDGOALS)),)
 include scripts/deps.mk
-FRAGMENTS := $(wildcard tests/rules.mk tests/lwip/rules.mk \
-                        examples/rules.mk tests/interop/rules.mk)
+include $(wildcard tests/rules.mk tests/lwip/rules.mk examples/rules.mk \
+                   tests/interop/rules.mk)
 endif
 
 all: $(LIB) ## build the library, build/libipsec.a (the default)
 
 demo: ## two lwIP hosts speak ESP to each other and show what happens
 
-test: ## build and run all tests; COVERAGE=1 shows what they reach
+test: $(TESTS) ## build and run all tests; COVERAGE=1 shows what they reach
 	@COVERAGE=$(COVERAGE) sh scripts/test.sh $(TESTS) -- $(TEST_SCRIPTS)
 
 interop: ## the lwIP device against a real Linux kernel in QEMU
@@ -120,6 +121,7 @@ help: ## show this
 
 .PHONY: all demo test interop bench fuzz size lint install deps-new
 .PHONY: clean help
+.DELETE_ON_ERROR:
 
 # One rule an object: build/src/esp.o, and build/san/src/esp.o with sanitizers.
 # A folder adds flags with e.g. "$(BUILD)/tests/%.o: CPPFLAGS += -Itests".
@@ -152,7 +154,8 @@ $(BENCH): $(BUILD)/tests/bench/bench.o $(PORT_OBJ) $(LIB)
 	@mkdir -p $(@D); echo '  LD      $@'; \
 	$(CC) $(CFLAGS) -o $@ $^ $(MBEDTLS_LIBS)
 
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_HELPERS) $(CORE_SRC) $(CORE_INNER)
+# tests/rules.mk may set FUZZ_HELPERS (more sources) and FUZZ_CPPFLAGS.
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_HELPERS) $(CORE_SRC) $(CORE_HDR)
 	@mkdir -p $(@D); echo '  FUZZ    $@'; \
 	clang -std=c99 -g -O1 -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=all $(CPPFLAGS) $(FUZZ_CPPFLAGS) -o $@ \
@@ -166,9 +169,5 @@ $(BUILD)/settings: FORCE
 	$(call REMEMBER,$(BUILT_WITH))
 
 FORCE:
-
-include $(FRAGMENTS)
-
-test: $(TESTS)
 
 -include $(shell find $(BUILD) -name '*.d' -not -path '*/deps/*' 2>/dev/null)

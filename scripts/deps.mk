@@ -9,7 +9,7 @@ NEED := cc $(if $(LWIP_DIR),,lwip) $(if $(MBEDTLS_DIR),,mbedtls) \
 NEED_MK := $(patsubst %,$(DEPS)/%.mk,$(NEED))
 
 $(NEED_MK) &: scripts/deps.sh
-	@DEPS=$(DEPS) CC='$(CC)' sh scripts/deps.sh $(NEED)
+	@sh scripts/deps.sh $(NEED)
 include $(NEED_MK)
 
 LWIP_CFLAGS := -isystem $(LWIP_DIR)/src/include
