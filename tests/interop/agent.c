@@ -16,7 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PORT 7
+#define PORT   7
+#define QUEUE  (4 << 20) /* bytes: a window's worth of packets comes at once */
 
 static char buf[65536];
 
@@ -25,9 +26,12 @@ listener(int family, int type)
 {
     struct sockaddr_in6 a6 = {0};
     struct sockaddr_in a4 = {0};
-    int s = socket(family, type, 0), one = 1, bad;
+    int s = socket(family, type, 0), one = 1, queue = QUEUE, bad;
 
     setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (type == SOCK_DGRAM) {
+        setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &queue, sizeof queue);
+    }
     if (family == AF_INET6) {
         a6.sin6_family = AF_INET6;
         a6.sin6_port = htons(PORT);

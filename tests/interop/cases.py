@@ -168,7 +168,7 @@ def late(session, direction):
     """One more than that is too late. With 64-bit numbers and 2^32 between,
     the receiver takes it for one far ahead (RFC 4303 appendix A2)."""
     size = session.link.window
-    session.relay.set_fault(direction, Late(size))
+    session.relay.set_fault(direction, Late())
     session.lose(direction, 1)
     kernel, device = BAD_ICV if session.link.esn else TOO_LATE
     if direction == OUT:
@@ -179,6 +179,8 @@ def late(session, direction):
     if (got, bad, twice) != (size, 0, 0):
         raise Failed('%d of %d came back, %d bad, %d twice'
                      % (got, of, bad, twice))
+    # all others are through now, also through a kernel's queue for crypto
+    session.relay.end_fault(direction)
     whole(session, 'ping', 1, 56, WAIT)
     return 'dropped'
 

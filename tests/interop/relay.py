@@ -140,19 +140,21 @@ class Reorder(Fault):
 
 
 class Late(Fault):
-    """Hold one packet back until `count` others have passed."""
+    """Hold one packet back until the fault ends."""
 
-    def __init__(self, count):
-        Fault.__init__(self, None, count + 1)
-        self.held = None
+    def __init__(self):
+        Fault.__init__(self, None)
+        self.held = []
 
     def apply(self, frame):
         self.left -= 1
         self.done += 1
-        if self.held is None:
-            self.held = frame.data
-            return []
-        return [frame.data] + ([self.held] if not self.left else [])
+        self.held = [frame.data]
+        return []
+
+    def flush(self):
+        out, self.held = self.held, []
+        return out
 
 
 def swapped(at):
