@@ -248,11 +248,15 @@ need_decoder() {
 need_lint() {
     have gcc && have clang || want gcc libc6-dev clang
     have g++ || want g++
+    have git || ! may_install || install git
 }
 
+# clang with its sanitizers and libFuzzer
 need_fuzz() {
+    have clang || want clang libc6-dev
     echo 'int main(void) { return 0; }' |
-        CC=clang links -fsanitize=address || want clang libclang-rt-14-dev
+        CC=clang links -fsanitize=address ||
+        want "libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev"
     found fuzz '# clang works'
 }
 
