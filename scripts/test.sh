@@ -5,6 +5,7 @@
 set -u
 export LC_ALL=C
 passed=0 failed=0 skipped=0
+limit='timeout 600' # seconds that one program or script may take
 out=$BUILD/tests/output
 mkdir -p "$BUILD/tests"
 find "$BUILD" -name '*.gcda' -exec rm {} +
@@ -25,7 +26,7 @@ line() {
 }
 
 program() {
-    "$1" > "$out" 2>&1
+    $limit "$1" > "$out" 2>&1
     rc=$?
     p=$(count PASSED) f=$(count FAILED) s=$(count SKIPPED)
     # A crash, or no case at all, is a failure too.
@@ -43,14 +44,14 @@ program() {
 
 execute() {
     case $1 in
-    *.sh) sh "$1" ;;
+    *.sh) $limit sh "$1" ;;
     *.py) if command -v "$PYTHON"; then
-              "$PYTHON" "$1"
+              $limit "$PYTHON" "$1"
           else
               echo "needs python3"
               return 77
           fi ;;
-    *)    "$1" ;;
+    *)    $limit "$1" ;;
     esac
 }
 
