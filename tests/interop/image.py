@@ -187,8 +187,8 @@ def add_program(archive, path, target):
 
 def build_agent(build):
     out = build + '/agent'
-    r = output(*os.environ.get('CC', 'gcc').split(), '-std=c99', '-Os', '-static',
-               '-Wall', '-Wextra', '-o', out, HERE + '/agent.c')
+    r = output(*os.environ.get('CC', 'gcc').split(), '-std=c99', '-Os',
+               '-static', '-Wall', '-Wextra', '-o', out, HERE + '/agent.c')
     if r.returncode:
         raise Missing('the guest\'s agent does not compile:\n%s'
                       'What it needs comes with:\n'

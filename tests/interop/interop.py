@@ -9,7 +9,6 @@ import fnmatch
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
