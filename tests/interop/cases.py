@@ -268,7 +268,7 @@ def plan():
     """(link, {case name: run}) for all there is to try."""
     plain = [Link(s, m, v) for s in SUITES for m in MODES for v in VERSIONS]
     plain += [Link('gcm192', 'transport', 4), Link('cbc192', 'tunnel', 6)]
-    plain += [Link(s, 'tunnel', v, o) for s in ('gcm128', 'cbc256')
+    plain += [Link(s, 'tunnel', v, o) for s in SUITES
               for v, o in ((4, 6), (6, 4))]
     for link in plain:
         yield link, {link.name + '-' + t: TRAFFIC[t] for t in TRAFFIC}

@@ -47,7 +47,7 @@ def program(name):
 def check_programs():
     lack = [p for p in PACKAGES if not program(p)]
     if lack:
-        raise Missing('%s not found. This installs what is missing:\n'
+        raise Missing('%s not found. As root, this installs them:\n'
                       '    apt-get install -y --no-install-recommends %s'
                       % (', '.join(lack),
                          ' '.join(PACKAGES[p] for p in lack)))
@@ -81,11 +81,10 @@ def kernel_deb(cache):
     r = output('apt-get', 'download', name, cwd=cache)
     debs = sorted(glob.glob(cache + '/linux-image-*.deb'))
     if r.returncode or not debs:
-        raise Missing('the kernel package can\'t be downloaded:\n%s'
-                      'This brings it, the first command as root:\n'
-                      '    apt-get update\n'
-                      '    cd %s && apt-get download %s'
-                      % (r.stderr, cache, name))
+        raise Missing('the kernel package can\'t be downloaded (to %s):\n%s'
+                      'As root, this fetches the lists it is found with; '
+                      'then make interop again:\n'
+                      '    apt-get update' % (cache, r.stderr))
     return debs[-1]
 
 
