@@ -103,7 +103,7 @@ bundle_hold(struct ipsec *ips, struct ipsec_pkt *pkt,
 static size_t
 ins_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, size_t i)
 {
-    while (i > 0) {
+    while (i > pkt->stage) {
         if (pkt->sa[--i]->mode == IPSEC_MODE_TUNNEL) {
             return ipsec_tunnel_len(pkt->sa[i]);
         }
@@ -111,15 +111,15 @@ ins_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, size_t i)
     return ip->ins;
 }
 
-/* The largest packet that passes through all layers, path MTUs heeded or
- * not. */
+/* The largest packet that passes through all layers yet to come, path MTUs
+ * heeded or not. */
 static size_t
 mtu_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, int heed)
 {
     const struct ipsec_sa *sa;
     size_t i = pkt->held, mtu = SIZE_MAX, max;
 
-    while (i > 0) {
+    while (i > pkt->stage) {
         sa = pkt->sa[--i];
         max = UINT16_MAX + (sa->local.version == 6 ? IP6_HDR : 0);
         if (heed && sa->mtu != 0) {
@@ -166,7 +166,7 @@ mtu_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     return IPSEC_ERR_TOO_BIG;
 }
 
-/* Is there room for all layers, to the byte? */
+/* Is there room for all layers yet to come, to the byte? */
 static int
 room_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 {
@@ -174,7 +174,8 @@ room_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     const struct ipsec_sa *sa;
     size_t i, head, most, len = ip->len, pad;
 
-    for (i = 0; i < pkt->held; i++) {
+    pkt->head = pkt->tail = 0;
+    for (i = pkt->stage; i < pkt->held; i++) {
         sa = pkt->sa[i];
         ipsec_sa_room(sa, &head, &most);
         if (sa->mode == IPSEC_MODE_TUNNEL) {
@@ -203,15 +204,29 @@ bundle_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     return rc == IPSEC_OK ? room_check(pkt, ip) : rc;
 }
 
+/* Since the SAs were chosen a callback has run, or the packet was in the
+ * engine: the next may have been removed, updated (to longer addresses), or
+ * used up by other packets. */
+static int
+layer_check(const struct ipsec *ips, struct ipsec_pkt *pkt,
+            const struct ipsec_ip *ip)
+{
+    const struct ipsec_sa *sa = pkt->sa[pkt->stage];
+    int rc = ipsec_sa_alive(pkt);
+
+    if (rc == IPSEC_OK) {
+        rc = ipsec_life_check(ips, sa, sa->seq);
+    }
+    if (rc == IPSEC_OK && ip->len > mtu_of(pkt, ip, 0)) {
+        rc = IPSEC_ERR_TOO_BIG;
+    }
+    return rc == IPSEC_OK ? room_check(pkt, ip) : rc;
+}
+
 /* Begin the layer pkt->stage. */
 static int
 layer_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 {
-    int rc = ipsec_sa_alive(pkt);
-
-    if (rc != IPSEC_OK) {
-        return rc;
-    }
     ipsec_esp_seal(pkt, ip);
     return ipsec_op_run(pkt, pkt->sa[pkt->stage]);
 }
@@ -234,6 +249,9 @@ go_on(struct ipsec *ips, struct ipsec_pkt *pkt, int rc)
         }
         sa = pkt->sa[pkt->stage];
         rc = ipsec_ip_parse(&ip, &pkt->buf);
+        if (rc == IPSEC_OK) {
+            rc = layer_check(ips, pkt, &ip);
+        }
         if (rc == IPSEC_OK) {
             rc = layer_seal(pkt, &ip);
         }
