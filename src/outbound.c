@@ -217,10 +217,13 @@ layer_check(const struct ipsec *ips, struct ipsec_pkt *pkt,
     if (rc == IPSEC_OK) {
         rc = ipsec_life_check(ips, sa, sa->seq);
     }
-    if (rc == IPSEC_OK && ip->len > mtu_of(pkt, ip, 0)) {
-        rc = IPSEC_ERR_TOO_BIG;
+    if (rc == IPSEC_OK) {
+        rc = room_check(pkt, ip);
     }
-    return rc == IPSEC_OK ? room_check(pkt, ip) : rc;
+    if (rc == IPSEC_OK && ip->len > mtu_of(pkt, ip, 0)) {
+        rc = IPSEC_ERR_ROOM; /* its sender has no part in it: not TOO_BIG */
+    }
+    return rc;
 }
 
 /* Begin the layer pkt->stage. */
