@@ -145,6 +145,8 @@ df_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
         if (pkt->sa[i]->mode == IPSEC_MODE_TUNNEL) {
             df = ipsec_tunnel_df(pkt->sa[i], df);
             any |= df;
+            /* we may fragment our own IPv6, but not once it is inside */
+            df |= pkt->sa[i]->local.version == 6;
         }
     }
     return any;
