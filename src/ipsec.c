@@ -27,23 +27,23 @@ uint32_t
 ipsec_tick(struct ipsec *ips, uint32_t now)
 {
     const struct ipsec_config *cfg = ips->cfg;
-    int32_t passed = (int32_t)(now - ips->now);
-    uint32_t next;
+    uint32_t passed = now - ips->now, next;
     size_t n;
 
-    if (passed > 0) {
-        ips->now = now;
+    if (passed > INT32_MAX && ips->now != 0) {
+        passed = 0; /* earlier; but the first may be anywhere on the clock */
     }
+    ips->now += passed;
     next = ips->now + INT32_MAX;
     if (cfg->sad == NULL) {
         ipsec_life_sweep(ips, &ips->sad_one, &next);
         return next;
     }
-    if (passed <= 0) {
+    if (passed == 0) {
         return ips->now + 1;
     }
     n = passed < SWEEP_S
-        ? (cfg->sad_len + SWEEP_S - 1) / SWEEP_S * (size_t)passed
+        ? (cfg->sad_len + SWEEP_S - 1) / SWEEP_S * passed
         : cfg->sad_len;
     for (n = n < cfg->sad_len ? n : cfg->sad_len; n > 0; n--) {
         ips->swept = (ips->swept + 1) & (cfg->sad_len - 1);
