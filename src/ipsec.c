@@ -78,10 +78,21 @@ ipsec_op_pkt(const struct ipsec_op *op)
     return op->owner;
 }
 
+/* What a backend answered. It is somebody else's code: a status that it may
+ * not give must neither pass for success nor count outside the tables. */
+static int
+checked(int result)
+{
+    return result == IPSEC_OK || result == IPSEC_ERR_AUTH ||
+           result == IPSEC_ERR_BUSY
+        ? result : IPSEC_ERR_CRYPTO;
+}
+
 /* see ipsec.h */
 int
 ipsec_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
 {
+    result = checked(result);
     return pkt->op.open ? ipsec_inbound_resume(ips, pkt, result)
                         : ipsec_outbound_resume(ips, pkt, result);
 }
@@ -90,10 +101,13 @@ ipsec_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
 int
 ipsec_op_run(struct ipsec_pkt *pkt, const struct ipsec_sa *sa)
 {
+    int rc;
+
     pkt->op.key = sa->key;
     pkt->op.owner = pkt;
     pkt->op.done = pkt->done;
-    return sa->crypto->run(sa->crypto, &pkt->op);
+    rc = sa->crypto->run(sa->crypto, &pkt->op);
+    return rc == IPSEC_PENDING ? rc : checked(rc);
 }
 
 /* see inner.h */
