@@ -185,6 +185,9 @@ layer_open(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
         !ipsec_addr_equal(&view->flow.remote, &sa->remote)) {
         return IPSEC_ERR_SELECTOR; /* its addresses are the packet's */
     }
+    if (sa->in_flight == UINT16_MAX) {
+        return IPSEC_ERR_BUSY; /* one more would be taken for none */
+    }
     rc = ipsec_esp_open(ips, pkt, sa, &view->ip);
     if (rc != IPSEC_OK) {
         return rc;

@@ -63,6 +63,9 @@ sa_check(const struct ipsec *ips, const struct ipsec_pkt *pkt,
             return IPSEC_ERR_SELECTOR;
         }
     }
+    if (rc == IPSEC_OK && sa->in_flight == UINT16_MAX) {
+        return IPSEC_ERR_BUSY; /* one more would be taken for none */
+    }
     return rc == IPSEC_OK ? ipsec_life_check(ips, sa, sa->seq) : rc;
 }
 
