@@ -228,6 +228,60 @@ overlapping(void **state)
         peer_send(cut[2].ip, cut[2].len);
         assert_int_equal(lan.gots, 1);
         assert_int_equal(lan.port.frag_drop, 4);
+
+        (void)cut_udp(v, 4000, 3000); /* now with the one that follows */
+        liar = cut[0];
+        liar.len += 8;
+        liar.ip[v == 4 ? 2 : 4] = (uint8_t)((liar.len - (v == 4 ? 0 : 40))
+                                            >> 8);
+        liar.ip[v == 4 ? 3 : 5] = (uint8_t)(liar.len - (v == 4 ? 0 : 40));
+        if (v == 4) {
+            packet_fix(liar.ip);
+        }
+        peer_send(cut[2].ip, cut[2].len);
+        peer_send(cut[1].ip, cut[1].len);
+        peer_send(liar.ip, liar.len);
+        peer_send(cut[0].ip, cut[0].len);
+        assert_int_equal(lan.gots, 1);
+        assert_int_equal(lan.port.frag_drop, 7);
+        udp_remove(pcb);
+        lan_end();
+    }
+}
+
+/* Fragments that can't be: a wrong checksum, a part of 8 bytes that is not
+ * the last, one longer than what has arrived. */
+static void
+impossible(void **state)
+{
+    int v;
+
+    (void)state;
+    FOR_EACH_VERSION(v) {
+        struct udp_pcb *pcb;
+        struct cut c;
+
+        lan_begin(IPSEC_MODE_TUNNEL, v, 0);
+        pcb = lan_socket(4000);
+        if (v == 4) {
+            (void)cut_udp(v, 4000, 3000);
+            cut[0].ip[10] ^= 1;
+            lan_send(cut[0].ip, cut[0].len);
+            assert_int_equal(lan.port.frag_drop, 1);
+        }
+        lan.port.frag_drop = 0;
+        (void)cut_udp(v, 4000, 3000);
+        c = cut[1];
+        c.len -= 4;
+        c.ip[v == 4 ? 3 : 5] = (uint8_t)(c.ip[v == 4 ? 3 : 5] - 4);
+        if (v == 4) {
+            packet_fix(c.ip);
+        }
+        lan_send(c.ip, c.len);
+        assert_int_equal(lan.port.frag_drop, 1);
+        lan_send(cut[1].ip, cut[1].len - 1);
+        assert_int_equal(lan.port.frag_drop, 2);
+        assert_int_equal(lan.dev.audits, 0);
         udp_remove(pcb);
         lan_end();
     }
@@ -241,6 +295,7 @@ forgotten(void **state)
 
     (void)state;
     FOR_EACH_VERSION(v) {
+        static struct cut second[3];
         struct udp_pcb *pcb;
         size_t before, i;
 
@@ -262,14 +317,19 @@ forgotten(void **state)
         assert_int_equal(lan_allocated, before);
 
         for (i = 0; i < 3 * IPSEC_LWIP_REASS; i++) {
+            if (i + 2 == 3 * IPSEC_LWIP_REASS) {
+                memcpy(second, cut, sizeof second);
+            }
             (void)cut_udp(v, 4000, 3000);
             lan_wait(10);
             lan_send(cut[1].ip, cut[1].len);
         }
         assert_int_equal(lan.port.frag_drop, 3 + 2 * IPSEC_LWIP_REASS);
-        lan_send(cut[0].ip, cut[0].len); /* the newest is still there */
+        lan_send(second[0].ip, second[0].len); /* the newest are still there */
+        lan_send(second[2].ip, second[2].len);
+        lan_send(cut[0].ip, cut[0].len);
         lan_send(cut[2].ip, cut[2].len);
-        assert_int_equal(drops(IPSEC_ERR_UNPROTECTED), 1);
+        assert_int_equal(drops(IPSEC_ERR_UNPROTECTED), 2);
         udp_remove(pcb);
         lan_end();
     }
@@ -447,6 +507,7 @@ tests_fragments(void)
         cmocka_unit_test(mixed),
         cmocka_unit_test(bypassed),
         cmocka_unit_test(overlapping),
+        cmocka_unit_test(impossible),
         cmocka_unit_test(forgotten),
         cmocka_unit_test(too_many),
 #if LWIP_IPV6

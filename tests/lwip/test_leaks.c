@@ -406,6 +406,7 @@ to_inside(size_t len)
     struct pbuf *p = pbuf_alloc(PBUF_LINK, (u16_t)len, PBUF_RAM);
 
     assert_int_equal(pbuf_take(p, ip, (u16_t)len), ERR_OK);
+    p->flags |= 0x80; /* as on pbufs that the port has sent: no passport */
     assert_int_equal(inside.input(p, &inside), ERR_OK);
 }
 
@@ -469,6 +470,33 @@ forwarded(void **state)
         lan_send(ip, len); /* in clear, it does not get by */
         assert_int_equal(handed, 1);
         assert_int_equal(lan.dev.ips.stats.in_drop[-IPSEC_ERR_UNPROTECTED], 1);
+        netif_remove(&inside);
+        lan_end();
+    }
+}
+
+/* ESP between other hosts goes by its policy, unopened. */
+static void
+transit_esp(void **state)
+{
+    int v;
+
+    (void)state;
+    FOR_EACH_VERSION(v) {
+        struct ipsec_policy esp;
+        struct packet_spec spec;
+
+        lan_begin(IPSEC_MODE_TUNNEL, v, 0);
+        inside_up();
+        lan_policy(&esp, IPSEC_ACTION_BYPASS, 20, 50, 0, 0);
+        memset(&spec, 0, sizeof spec);
+        spec.src = far_addr(v);
+        spec.dst = host_addr(v);
+        spec.proto = 50;
+        spec.payload = 80;
+        lan_send(ip, packet_build(ip, &spec));
+        assert_int_equal(handed, 1);
+        ipsec_spd_remove(&lan.dev.ips, &esp);
         netif_remove(&inside);
         lan_end();
     }
@@ -561,6 +589,7 @@ tests_leaks(void)
         cmocka_unit_test(from_inside),
 #ifdef LAN_GATEWAY
         cmocka_unit_test(forwarded),
+        cmocka_unit_test(transit_esp),
         cmocka_unit_test(transit_transport),
         cmocka_unit_test(transit_too_big),
 #endif

@@ -163,6 +163,37 @@ refused(void **state)
     }
 }
 
+/* A netif with an SPD of its own. */
+static void
+own_spd(void **state)
+{
+    int v;
+
+    (void)state;
+    FOR_EACH_VERSION(v) {
+        struct ipsec_policy any;
+        struct udp_pcb *pcb;
+
+        lan_bare(0);
+        lan_policy(&any, IPSEC_ACTION_BYPASS, 50, 0, 0, 0);
+        lan.port.spd_id = 3;
+        pcb = lan_socket(4000);
+        assert_int_equal(lan_udp_send(pcb, peer_addr(v), 7, 10), ERR_RTE);
+        lan_send(ip, udp_packet(ip, peer_addr(v), dev_addr(v), 9, 4000, 10));
+        assert_int_equal(lan.gots, 0);
+        ipsec_spd_remove(&lan.dev.ips, &any);
+        any.sel.spd_id = 3;
+        assert_status(ipsec_spd_add(&lan.dev.ips, &any), IPSEC_OK);
+        assert_int_equal(lan_udp_send(pcb, peer_addr(v), 7, 10), ERR_OK);
+        lan_send(ip, udp_packet(ip, peer_addr(v), dev_addr(v), 9, 4000, 10));
+        assert_int_equal(lan.gots, 1);
+        lan.port.spd_id = 0;
+        ipsec_spd_remove(&lan.dev.ips, &any);
+        udp_remove(pcb);
+        lan_end();
+    }
+}
+
 /* Bypassed packets: as they are if they are in one piece, fragmented if they
  * are too long. */
 static void
@@ -239,6 +270,15 @@ dont_fragment(void **state)
         assert_int_equal(lan_take(ip2, NULL, NULL), df ? 0 : len);
         assert_int_equal(lan.port.too_big, df);
     }
+    /* options would have to be sorted into fragments */
+    spec.df = 0;
+    spec.opt_len = 4;
+    len = packet_build(ip, &spec);
+    p = pbuf_alloc(PBUF_LINK, (u16_t)len, PBUF_RAM);
+    assert_int_equal(pbuf_take(p, ip, (u16_t)len), ERR_OK);
+    assert_int_equal(raw_sendto(pcb, p, &to), ERR_VAL);
+    (void)pbuf_free(p);
+    assert_int_equal(lan.port.too_big, 2);
     raw_remove(pcb);
     ipsec_spd_remove(&lan.dev.ips, &any);
     lan_end();
@@ -415,6 +455,84 @@ dhcp(void **state)
 #endif
 
 #if LWIP_IPV6
+/* Headers that must not come behind a fragment header. */
+static void
+unfragmentable(void **state)
+{
+    static const char *const ext[] = { "h", "r", "f", "d" };
+    struct ipsec_policy any;
+    struct packet_spec spec;
+    ip_addr_t to = lwip_addr(PEER6);
+    size_t i, len;
+
+    (void)state;
+    lan_bare(0);
+    lan_policy(&any, IPSEC_ACTION_BYPASS, 50, 0, 0, 0);
+    for (i = 0; i < COUNT(ext); i++) {
+        struct raw_pcb *pcb = raw_new_ip_type(IPADDR_TYPE_V6, 17);
+        struct pbuf *p;
+
+        raw_set_flags(pcb, RAW_FLAGS_HDRINCL);
+        memset(&spec, 0, sizeof spec);
+        spec.src = DEV6;
+        spec.dst = PEER6;
+        spec.proto = 17;
+        spec.payload = 2000;
+        spec.ext = ext[i];
+        len = packet_build(ip, &spec);
+        p = pbuf_alloc(PBUF_LINK, (u16_t)len, PBUF_RAM);
+        assert_int_equal(pbuf_take(p, ip, (u16_t)len), ERR_OK);
+        assert_int_equal(raw_sendto(pcb, p, &to),
+                         *ext[i] == 'd' ? ERR_OK : ERR_VAL);
+        (void)pbuf_free(p);
+        raw_remove(pcb);
+    }
+    assert_int_equal(lan.port.too_big, 3);
+    ipsec_spd_remove(&lan.dev.ips, &any);
+    lan_end();
+}
+
+/* Each datagram has a number of its own. */
+static void
+fragment_id(void **state)
+{
+    struct udp_pcb *pcb;
+    const uint8_t *one, *two;
+
+    (void)state;
+    lan_begin(IPSEC_MODE_TUNNEL, 6, 0);
+    pcb = lan_socket(0);
+    assert_int_equal(lan_udp_send(pcb, FAR6, 7, 10), ERR_OK);
+    lan_pump();
+    lan_clear();
+    assert_int_equal(lan_udp_send(pcb, FAR6, 7, 2000), ERR_OK);
+    assert_int_equal(lan_udp_send(pcb, FAR6, 7, 2000), ERR_OK);
+    assert_int_equal(lan.frames, 4);
+    one = lan.frame[0].ip;
+    two = lan.frame[2].ip;
+    assert_memory_equal(one + 44, lan.frame[1].ip + 44, 4);
+    assert_memory_not_equal(one + 44, two + 44, 4);
+    udp_remove(pcb);
+    lan_end();
+}
+
+/* The path of an SA is narrower than the link: IPv6 packets of our own are
+ * fragmented for it all the same. */
+static void
+narrow_sa(void **state)
+{
+    struct udp_pcb *pcb;
+
+    (void)state;
+    lan_begin(IPSEC_MODE_TRANSPORT, 6, 0);
+    lan.out.sa.mtu = 1400;
+    pcb = lan_socket(0);
+    assert_int_equal(lan_udp_send(pcb, PEER6, 7, 2000), ERR_OK);
+    assert_int_equal(peer_take(ip), 2048);
+    udp_remove(pcb);
+    lan_end();
+}
+
 /* "Packet too big" about an outer packet, and lies about it. */
 static void
 path_mtu(void **state)
@@ -496,6 +614,7 @@ tests_port(void)
         cmocka_unit_test(stray_output),
         cmocka_unit_test(mtu_changes),
         cmocka_unit_test(refused),
+        cmocka_unit_test(own_spd),
         cmocka_unit_test(bypassed),
 #if LWIP_IPV4
         cmocka_unit_test(dont_fragment),
@@ -513,6 +632,9 @@ tests_port(void)
         cmocka_unit_test(dhcp),
 #endif
 #if LWIP_IPV6
+        cmocka_unit_test(unfragmentable),
+        cmocka_unit_test(fragment_id),
+        cmocka_unit_test(narrow_sa),
         cmocka_unit_test(path_mtu),
         cmocka_unit_test(router_mtu),
 #endif

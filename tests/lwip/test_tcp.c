@@ -111,12 +111,18 @@ mss_heard(void)
 /* What GCM leaves of 1500 bytes for an inner packet or payload: outer header,
  * ESP header and IV, padding to 4, trailer, ICV. */
 static unsigned
-mss_due(int mode, int v, int outer)
+mss_due_of(unsigned mtu, int mode, int v, int outer)
 {
-    unsigned room = 1500 - (outer == 4 ? 20 : 40) - 16 - 16;
+    unsigned room = mtu - (outer == 4 ? 20 : 40) - 16 - 16;
     unsigned most = (room & ~3u) - 2;
 
     return mode == IPSEC_MODE_TUNNEL ? most - (v == 4 ? 40 : 60) : most - 20;
+}
+
+static unsigned
+mss_due(int mode, int v, int outer)
+{
+    return mss_due_of(LAN_MTU, mode, v, outer);
 }
 
 static err_t
@@ -295,6 +301,50 @@ called(void **state)
     }
 }
 
+/* The SA of the answers is missing when the call comes: room is left for
+ * it. And one whose path is narrow. */
+static void
+called_early(void **state)
+{
+    int v;
+
+    (void)state;
+    FOR_EACH_VERSION(v) {
+        struct tcp_pcb *listener, *pcb = NULL;
+        struct peer p;
+        unsigned flags;
+        uint8_t *data;
+        size_t frames;
+
+        lan_begin(IPSEC_MODE_TUNNEL, v, 2);
+        assert_status(ipsec_sad_remove(&lan.dev.ips, &lan.out.sa), IPSEC_OK);
+        memset(&lan.out.sa, 0, sizeof lan.out.sa);
+        peer_init(&p, IPSEC_MODE_TUNNEL, v);
+        listener = tcp_new_ip_type(IPADDR_TYPE_ANY);
+        assert_int_equal(tcp_bind(listener, IP_ANY_TYPE, 80), ERR_OK);
+        listener = tcp_listen(listener);
+        tcp_arg(listener, &pcb);
+        tcp_accept(listener, accepted);
+        p.port = 1234;
+        p.dev_port = 80;
+        say(&p, SYN, mss_1460, sizeof mss_1460);
+        assert_int_equal(hear(&p, &data, &flags, &frames), -1);
+        lan.out.params.mtu = 1400;
+        assert_status(fx_sa_add(&lan.dev, &lan.out), IPSEC_OK);
+        ipsec_lwip_poll(&lan.port);
+        assert_int_equal(hear(&p, &data, &flags, &frames), 0);
+        assert_int_equal(mss_heard(),
+                         mss_due_of(1400, IPSEC_MODE_TUNNEL, v, v));
+        say(&p, ACK, NULL, 0);
+        assert_non_null(pcb);
+        assert_int_equal(pcb->mss, LAN_MTU - IPSEC_HEADROOM - IPSEC_TAILROOM -
+                                   (v == 4 ? 40 : 60));
+        tcp_abort(pcb);
+        assert_int_equal(tcp_close(listener), ERR_OK);
+        lan_end();
+    }
+}
+
 /* An MSS that fits anyway is let be. */
 static void
 small_mss(void **state)
@@ -395,6 +445,7 @@ bad_options(void **state)
         { 1, 1, 1, 1, 1, 1, 1, 2 },   { 3, 200, 2, 4, 5, 180, 0, 0 },
         { 1, 1, 1, 1, 1, 2, 4, 5 },   { 0, 2, 4, 5, 180, 0, 0, 0 },
     };
+    static const uint8_t nops[] = { 1, 1, 1, 1 };
     int v;
 
     (void)state;
@@ -410,6 +461,11 @@ bad_options(void **state)
             assert_int_equal(lan.dev.ips.stats.in_protect, i + 1);
             lan_clear();
         }
+        say(&p, SYN, nops, sizeof nops);
+        upper_of(ip)[12] = 0xf0; /* 40 bytes of options, it says */
+        upper_fix(ip);
+        peer_send(ip, packet_len(ip));
+        assert_int_equal(lan.dev.ips.stats.in_protect, i + 2);
         lan_end();
     }
 }
@@ -420,6 +476,7 @@ tests_tcp(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mss),
         cmocka_unit_test(called),
+        cmocka_unit_test(called_early),
         cmocka_unit_test(small_mss),
         cmocka_unit_test(bypassed),
         cmocka_unit_test(reset),
