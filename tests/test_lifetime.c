@@ -394,6 +394,10 @@ test_lifetime_of_larval(void **state)
                       IPSEC_OK);
         assert_true(ipsec_tick(&fx.ips, 129) <= 130);
         assert_int_equal(fx.events, 0);
+        if (!tables) {
+            assert_int_equal(ipsec_tick(&fx.ips, 130), 190);
+            assert_int_equal(fx.events, 1);
+        }
         ipsec_tick(&fx.ips, 194); /* a sweep of a table takes 64 seconds */
         assert_int_equal(fx_events(&fx, &in, IPSEC_EVENT_HARD), 1);
         ipsec_tick(&fx.ips, 300);
