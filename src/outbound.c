@@ -48,14 +48,14 @@ policy_of(const struct ipsec *ips, struct ipsec_pkt *pkt,
 
 /* May `sa` carry a packet between these addresses, as this policy asks? */
 static int
-sa_check(const struct ipsec *ips, const struct ipsec_pkt *pkt,
+sa_check(const struct ipsec *ips, int transit,
          const struct ipsec_policy *policy, const struct ipsec_sa *sa,
          const struct ipsec_addr *local, const struct ipsec_addr *remote)
 {
     int rc = ipsec_policy_accepts(policy, sa);
 
     if (rc == IPSEC_OK && sa->mode == IPSEC_MODE_TRANSPORT) {
-        if (pkt->flags & IPSEC_PKT_TRANSIT) {
+        if (transit) {
             return IPSEC_ERR_MODE; /* RFC 4301 section 4.1 */
         }
         if (!ipsec_addr_equal(local, &sa->local) ||
@@ -77,7 +77,7 @@ bundle_hold(struct ipsec *ips, struct ipsec_pkt *pkt,
     const struct ipsec_config *cfg = ips->cfg;
     const struct ipsec_addr *local = &flow->local, *remote = &flow->remote;
     struct ipsec_sa *sa;
-    int rc;
+    int rc, transit = pkt->flags & IPSEC_PKT_TRANSIT;
 
     for (; policy != NULL; policy = policy->outer) {
         if (pkt->held == IPSEC_DEPTH) {
@@ -92,12 +92,15 @@ bundle_hold(struct ipsec *ips, struct ipsec_pkt *pkt,
             return IPSEC_ERR_NO_SA;
         }
         ipsec_sa_hold(pkt, sa);
-        rc = sa_check(ips, pkt, policy, sa, local, remote);
+        rc = sa_check(ips, transit, policy, sa, local, remote);
         if (rc != IPSEC_OK) {
             return rc;
         }
         local = &sa->local;
         remote = &sa->remote;
+        if (sa->mode == IPSEC_MODE_TUNNEL) {
+            transit = 0; /* the packet round it is ours */
+        }
     }
     return IPSEC_OK;
 }
