@@ -231,12 +231,15 @@ static int
 mac_check(const struct mac_key *key, const struct ipsec_op *op)
 {
     uint8_t digest[DIGEST];
+    int rc;
 
     if (mac_make(key, op, digest) != 0) {
         return IPSEC_ERR_CRYPTO;
     }
-    return mbedtls_ct_memcmp(digest, op->icv, 16) == 0
+    rc = mbedtls_ct_memcmp(digest, op->icv, 16) == 0
         ? IPSEC_OK : IPSEC_ERR_AUTH;
+    mbedtls_platform_zeroize(digest, sizeof digest); /* a forger's wish */
+    return rc;
 }
 
 static int
