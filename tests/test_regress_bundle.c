@@ -230,7 +230,7 @@ main(void)
         cmocka_unit_test(
             test_a_length_that_grew_meanwhile_is_not_cut_to_16_bits),
         cmocka_unit_test(test_a_header_that_grew_meanwhile_stays_in_the_buffer),
-        cmocka_unit_test(test_an_event_between_layers_may_update_the_next)
+        cmocka_unit_test(test_an_event_between_layers_may_update_the_next),
         cmocka_unit_test(
             test_a_gateway_may_send_its_own_tunnel_in_transport_mode),
     };
