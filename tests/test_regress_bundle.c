@@ -198,13 +198,16 @@ test_a_length_that_grew_meanwhile_is_not_cut_to_16_bits(void **state)
 static void
 test_a_gateway_may_send_its_own_tunnel_in_transport_mode(void **state)
 {
+    struct packet_spec spec = { .src = "10.1.0.1", .dst = "10.2.0.2",
+                                .proto = 17 };
+
     (void)state;
     setup();
     fx.st.mode = FAKE_SYNC;
     out.params.mode = IPSEC_MODE_TRANSPORT;
     out.params.remote = in.params.remote;
     begin();
-    pkt_build(&p, 20);
+    fx_pkt_build(&p, &spec, 99, 99);
     p.pkt.flags = IPSEC_PKT_TRANSIT;
     assert_status(ipsec_outbound(&fx.ips, &p.pkt), IPSEC_OK);
     assert_int_equal(p.pkt.layers, 2);
@@ -214,7 +217,7 @@ test_a_gateway_may_send_its_own_tunnel_in_transport_mode(void **state)
     inner.outer = NULL;
     inner.reqid = 2;
     assert_status(ipsec_spd_add(&fx.ips, &inner), IPSEC_OK);
-    pkt_build(&p, 20);
+    fx_pkt_build(&p, &spec, 99, 99);
     p.pkt.flags = IPSEC_PKT_TRANSIT;
     assert_status(ipsec_outbound(&fx.ips, &p.pkt), IPSEC_ERR_MODE);
     fx_pkt_free(&p);
