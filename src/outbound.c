@@ -242,6 +242,17 @@ layer_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     return ipsec_op_run(pkt, pkt->sa[pkt->stage]);
 }
 
+/* The packet has a new header by now: that is the one to tell of. */
+static int
+layer_drop(struct ipsec *ips, struct ipsec_pkt *pkt, int status,
+           struct ipsec_sa *sa)
+{
+    struct ipsec_flow flow;
+    int rc = ipsec_flow_parse(&flow, IPSEC_OUT, &pkt->buf);
+
+    return drop(ips, pkt, status, rc == IPSEC_OK ? &flow : NULL, sa);
+}
+
 /* An operation ended with `rc`: this layer's end, and all further ones. */
 static int
 go_on(struct ipsec *ips, struct ipsec_pkt *pkt, int rc)
@@ -267,7 +278,7 @@ go_on(struct ipsec *ips, struct ipsec_pkt *pkt, int rc)
             rc = layer_seal(pkt, &ip);
         }
     }
-    return rc == IPSEC_PENDING ? rc : drop(ips, pkt, rc, NULL, sa);
+    return rc == IPSEC_PENDING ? rc : layer_drop(ips, pkt, rc, sa);
 }
 
 static int
