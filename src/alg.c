@@ -125,3 +125,15 @@ ipsec_key_check(const struct ipsec_keymat *km, int fresh)
     }
     return IPSEC_OK;
 }
+
+/* see inner.h */
+int
+ipsec_proto_known(int proto)
+{
+#ifndef IPSEC_NO_AH
+    if (proto == IPSEC_PROTO_AH) {
+        return 1;
+    }
+#endif
+    return proto == IPSEC_PROTO_ESP;
+}

@@ -12,31 +12,34 @@
  * ahead to make room.
  */
 
-static size_t
-ahead_of(const struct ipsec_sa *sa)
+/* see inner.h */
+size_t
+ipsec_esp_head(const struct ipsec_sa *sa)
 {
     return ESP_HDR + (size_t)sa->iv_len;
 }
 
-/* see inner.h */
-size_t
-ipsec_esp_pad(const struct ipsec_sa *sa, size_t len)
+static size_t
+pad_of(const struct ipsec_sa *sa, size_t len)
 {
     return (0 - (len + 2)) & ((size_t)sa->align - 1);
 }
 
 /* see inner.h */
 size_t
-ipsec_esp_mtu(const struct ipsec_sa *sa, size_t ins, size_t mtu)
+ipsec_esp_tail(const struct ipsec_sa *sa, size_t len)
 {
-    int tunnel = sa->mode == IPSEC_MODE_TUNNEL;
-    size_t more = ahead_of(sa) + sa->icv_len +
-                  (tunnel ? ipsec_tunnel_len(sa) : ins);
+    return pad_of(sa, len) + 2 + sa->icv_len;
+}
 
-    if (mtu < more + sa->align) {
+/* see inner.h */
+size_t
+ipsec_esp_fit(const struct ipsec_sa *sa, size_t room)
+{
+    if (room < (size_t)sa->icv_len + sa->align) {
         return 0;
     }
-    return ((mtu - more) & ~((size_t)sa->align - 1)) - 2 + (tunnel ? 0 : ins);
+    return ((room - sa->icv_len) & ~((size_t)sa->align - 1)) - 2;
 }
 
 /* Self-describing padding and trailer (RFC 4303 section 2.4). */
@@ -67,7 +70,7 @@ op_set(struct ipsec_pkt *pkt, const struct ipsec_sa *sa, uint8_t *esp,
     memset(op, 0, sizeof *op);
     op->open = open;
     op->aad = aad;
-    op->text = esp + ahead_of(sa);
+    op->text = esp + ipsec_esp_head(sa);
     op->len = len;
     op->icv = op->text + len;
     op->iv = esp + ESP_HDR;
@@ -99,23 +102,6 @@ iv_write(const struct ipsec_sa *sa, uint8_t *iv)
     }
 }
 
-/* New headers, `grow` bytes ahead of the old; the packet then has `len`. */
-static void
-head_write(struct ipsec_buf *buf, const struct ipsec_sa *sa,
-           const struct ipsec_ip *ip, size_t grow, size_t len)
-{
-    uint8_t *old = buf->data;
-
-    buf->data -= grow;
-    buf->len = len;
-    if (sa->mode == IPSEC_MODE_TUNNEL) {
-        ipsec_tunnel_wrap(sa, buf->data, len, ip, old);
-    } else {
-        memmove(buf->data, old, ip->ins);
-        ipsec_ip_resize(buf->data, len, ip->ins_nh, sa->proto);
-    }
-}
-
 /* see inner.h */
 void
 ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
@@ -123,9 +109,9 @@ ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     struct ipsec_sa *sa = pkt->sa[pkt->stage];
     int tunnel = sa->mode == IPSEC_MODE_TUNNEL;
     size_t keep = tunnel ? 0 : ip->ins;
-    size_t grow = ahead_of(sa) + (tunnel ? ipsec_tunnel_len(sa) : 0);
+    size_t grow = ipsec_esp_head(sa) + (tunnel ? ipsec_tunnel_len(sa) : 0);
     uint8_t *payload = pkt->buf.data + keep;
-    uint8_t *esp = payload - ahead_of(sa);
+    uint8_t *esp = payload - ipsec_esp_head(sa);
     size_t len = ip->len - keep; /* without padding of the link */
     uint8_t next = pkt->buf.data[ip->ins_nh];
 
@@ -133,8 +119,9 @@ ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
         next = ip->version == 4 ? PROTO_IPIP : PROTO_IPV6;
     }
     pkt->seq = ++sa->seq;
-    len += trailer_write(payload + len, ipsec_esp_pad(sa, len), next);
-    head_write(&pkt->buf, sa, ip, grow, keep + grow + len + sa->icv_len);
+    len += trailer_write(payload + len, pad_of(sa, len), next);
+    ipsec_encapsulate(&pkt->buf, sa, ip, grow,
+                      keep + grow + len + sa->icv_len);
     put32(esp, sa->spi);
     put32(esp + 4, (uint32_t)sa->seq);
     iv_write(sa, esp + ESP_HDR);
@@ -144,30 +131,18 @@ ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 
 /* see inner.h */
 int
-ipsec_esp_life(const struct ipsec *ips, const struct ipsec_pkt *pkt,
-               const struct ipsec_sa *sa)
-{
-    return ipsec_life_check(ips, sa, pkt->seq == 0 ? 0 : pkt->seq - 1);
-}
-
-/* see inner.h */
-int
 ipsec_esp_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
                const struct ipsec_sa *sa, const struct ipsec_ip *ip)
 {
     uint8_t *esp = pkt->buf.data + ip->off;
     size_t len = ip->len - ip->off;
-    size_t more = ahead_of(sa) + sa->icv_len;
+    size_t more = ipsec_esp_head(sa) + sa->icv_len;
     int rc;
 
     if (len < more + sa->align || ((len - more) & (sa->align - 1u)) != 0) {
         return IPSEC_ERR_MALFORMED;
     }
-    pkt->seq = ipsec_replay_seq(sa, get32(esp + 4));
-    rc = ipsec_replay_check(sa, pkt->seq);
-    if (rc == IPSEC_OK) {
-        rc = ipsec_esp_life(ips, pkt, sa);
-    }
+    rc = ipsec_layer_check(ips, pkt, sa, get32(esp + 4));
     if (rc == IPSEC_OK) {
         op_set(pkt, sa, esp, len - more, 1);
     }
@@ -198,18 +173,11 @@ ipsec_esp_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
                  const struct ipsec_ip *ip)
 {
     struct ipsec_buf *buf = &pkt->buf;
-    uint8_t *body = buf->data + ip->off + ahead_of(sa);
-    size_t len = ip->len - ip->off - ahead_of(sa) - sa->icv_len;
+    uint8_t *body = buf->data + ip->off + ipsec_esp_head(sa);
+    size_t len = ip->len - ip->off - ipsec_esp_head(sa) - sa->icv_len;
     uint8_t next = body[len - 1];
-    int rc = ipsec_replay_check(sa, pkt->seq);
+    int rc = trailer_check(body, &len);
 
-    if (rc != IPSEC_OK) {
-        return rc; /* its twin was in the engine with it */
-    }
-    ipsec_replay_update(sa, pkt->seq);
-    sa->packets++;
-    sa->bytes += pkt->op.len;
-    rc = trailer_check(body, &len);
     if (rc != IPSEC_OK) {
         return rc;
     }
@@ -221,9 +189,6 @@ ipsec_esp_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
         buf->len = len;
         return ipsec_tunnel_unwrap(buf, next, ip->tos);
     }
-    memmove(body - ip->off, buf->data, ip->off);
-    buf->data = body - ip->off;
-    buf->len = ip->off + len;
-    ipsec_ip_resize(buf->data, buf->len, ip->nh, next);
+    ipsec_decapsulate(buf, ip, body, len, next);
     return IPSEC_OK;
 }

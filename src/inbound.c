@@ -142,7 +142,7 @@ judge(struct ipsec *ips, struct ipsec_pkt *pkt, const struct view *view)
                 pkt->layers > 0 ? pkt->sa[pkt->layers - 1] : NULL);
 }
 
-/* Is this ESP that must be ours, or else is nobody's? */
+/* Is this IPsec that must be ours, or else is nobody's? */
 static int
 is_for_us(const struct ipsec_pkt *pkt)
 {
@@ -155,29 +155,28 @@ static int
 sa_find(const struct ipsec *ips, struct ipsec_pkt *pkt, struct view *view,
         struct ipsec_sa **sa)
 {
-    const uint8_t *esp = pkt->buf.data + view->ip.off;
+    const uint8_t *hdr = pkt->buf.data + view->ip.off;
+    int proto = view->ip.proto, ah = proto == IPSEC_PROTO_AH;
 
     *sa = NULL;
-    if (view->ip.proto == IPSEC_PROTO_AH) {
-        return is_for_us(pkt) ? IPSEC_ERR_NO_SA : IPSEC_OK;
-    }
-    if (view->ip.proto != IPSEC_PROTO_ESP) {
+    if (proto != IPSEC_PROTO_ESP && !ah) {
         return IPSEC_OK;
     }
     if (view->ip.frag != FRAG_NONE) {
         return is_for_us(pkt) ? IPSEC_ERR_FRAGMENT : IPSEC_OK;
     }
-    if (view->ip.len - view->ip.off < ESP_HDR) {
+    if (view->ip.len - view->ip.off < (ah ? AH_HDR : ESP_HDR)) {
         return IPSEC_ERR_MALFORMED;
     }
-    view->spi = get32(esp);
-    *sa = ipsec_sad_lookup(ips, IPSEC_IN, view->spi, IPSEC_PROTO_ESP,
+    hdr += ah ? 4 : 0;
+    view->spi = get32(hdr);
+    *sa = ipsec_sad_lookup(ips, IPSEC_IN, view->spi, proto,
                            &view->flow.local);
     if (*sa != NULL && (*sa)->state == IPSEC_SA_MATURE) {
         return IPSEC_OK;
     }
     *sa = NULL;
-    pkt->seq = get32(esp + 4);
+    pkt->seq = get32(hdr + 4);
     return is_for_us(pkt) ? IPSEC_ERR_NO_SA : IPSEC_OK;
 }
 
@@ -195,7 +194,7 @@ layer_open(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
     if (sa->in_flight == UINT16_MAX) {
         return IPSEC_ERR_BUSY; /* one more would be taken for none */
     }
-    rc = ipsec_esp_open(ips, pkt, sa, &view->ip);
+    rc = ipsec_layer_open(ips, pkt, sa, &view->ip);
     if (rc != IPSEC_OK) {
         return rc;
     }
@@ -215,7 +214,7 @@ layer_opened(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
         return rc;
     }
     sa->used = ips->now;
-    rc = ipsec_esp_opened(pkt, sa, &view->ip);
+    rc = ipsec_layer_opened(pkt, sa, &view->ip);
     ipsec_life_warn(ips, sa);
     return rc;
 }
@@ -276,7 +275,7 @@ ipsec_inbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
     }
     if (result == IPSEC_OK) {
         /* others may have used it up meanwhile */
-        result = ipsec_esp_life(ips, pkt, sa);
+        result = ipsec_layer_life(ips, pkt, sa);
     }
     rc = layer_opened(ips, pkt, sa, &view, result);
     if (rc == IPSEC_OK) {

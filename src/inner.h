@@ -32,6 +32,7 @@
 #define IP4_HDR 20u
 #define IP6_HDR 40u
 #define ESP_HDR  8u /* SPI and sequence number (RFC 4303 section 2) */
+#define AH_HDR  12u /* without the ICV (RFC 4302 section 2) */
 
 /* ip4.c, ip6.c: what an IP header says, its lengths verified. */
 
@@ -61,6 +62,17 @@ void ipsec_ip4_seal(uint8_t *p);
 
 void ipsec_ip4_set_tos(uint8_t *p, uint8_t tos);
 void ipsec_ip6_set_tos(uint8_t *p, uint8_t tos);
+
+/*
+ * Copy the `hdr` bytes of headers at `p` to `to`, which has `room`, as AH sees
+ * them (RFC 4302 section 3.3.3.1): what changes on the way is zero, what the
+ * far end will see differently is as it will be. IPSEC_OK, `*n` bytes of it,
+ * or IPSEC_ERR_MALFORMED: can't be told, or more than there is room for.
+ */
+int ipsec_ip_mask(uint8_t *to, size_t room, size_t *n, const uint8_t *p,
+                  size_t hdr);
+int ipsec_ip4_mask(uint8_t *to, const uint8_t *p, size_t hdr);
+int ipsec_ip6_mask(uint8_t *to, size_t *n, const uint8_t *p, size_t hdr);
 
 /* checksum.c: one's complement sum of 16-bit words (RFC 1071), complemented. */
 uint16_t ipsec_checksum(const uint8_t *p, size_t len);
@@ -101,6 +113,9 @@ int ipsec_alg_find(struct ipsec_alg *alg, const struct ipsec_keymat *km);
 /* Are the keys there? One that was never filled in is all zero; where key
  * exchange made it (`fresh`) that is a value like any other. */
 int ipsec_key_check(const struct ipsec_keymat *km, int fresh);
+
+/* Is it ESP, or AH where this was built with it? */
+int ipsec_proto_known(int proto);
 
 /* replay.c: anti-replay window (RFC 4303 section 3.4.3). */
 
@@ -161,37 +176,68 @@ int ipsec_policy_match(const struct ipsec_policy *policy, int dir,
 int ipsec_policy_accepts(const struct ipsec_policy *policy,
                          const struct ipsec_sa *sa);
 
-/* esp.c (RFC 4303) */
+/* layer.c: ESP or AH, as the SA is */
 
-/* Length of what becomes of a packet of `len` bytes whose IP header takes
- * `ins`. */
-size_t ipsec_esp_len(const struct ipsec_sa *sa, size_t ins, size_t len);
+/* Bytes that a layer adds ahead of a packet. */
+size_t ipsec_layer_head(const struct ipsec_sa *sa);
+
+/* ... and behind one of `len` bytes, whose IP header takes `ins`. */
+size_t ipsec_layer_tail(const struct ipsec_sa *sa, size_t ins, size_t len);
 
 /* Largest packet that becomes no longer than `mtu`; 0: none. */
-size_t ipsec_esp_mtu(const struct ipsec_sa *sa, size_t ins, size_t mtu);
+size_t ipsec_layer_mtu(const struct ipsec_sa *sa, size_t ins, size_t mtu);
 
-/* Headers, sequence number, IV, padding and trailer of pkt->sa[pkt->stage],
- * round the packet that begins with `ip`; pkt->op is then ready to seal. There
- * is room for them. */
-void ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip);
-
-/* How many bytes of padding a payload of `len` bytes takes. */
-size_t ipsec_esp_pad(const struct ipsec_sa *sa, size_t len);
+/* Put on the layer of pkt->sa[pkt->stage], round the packet that begins with
+ * `ip`, for which there is room; pkt->op is then ready to seal. */
+void ipsec_layer_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip);
 
 /* Check lengths, limits and the replay window for `sa`; pkt->op is then ready
  * to open. */
-int ipsec_esp_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
-                   const struct ipsec_sa *sa, const struct ipsec_ip *ip);
-
-/* May `sa` accept the packet still, whose number is pkt->seq? As
- * ipsec_life_check(). */
-int ipsec_esp_life(const struct ipsec *ips, const struct ipsec_pkt *pkt,
-                   const struct ipsec_sa *sa);
+int ipsec_layer_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
+                     const struct ipsec_sa *sa, const struct ipsec_ip *ip);
 
 /* The ICV held: window, trailer, headers. IPSEC_OK, IPSEC_CONSUMED, or an
  * error. */
+int ipsec_layer_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
+                       const struct ipsec_ip *ip);
+
+/* May `sa` accept the packet still, whose number is pkt->seq? As
+ * ipsec_life_check(). */
+int ipsec_layer_life(const struct ipsec *ips, const struct ipsec_pkt *pkt,
+                     const struct ipsec_sa *sa);
+
+/* May the number whose low half is `low` pass? Sets pkt->seq to the whole. */
+int ipsec_layer_check(const struct ipsec *ips, struct ipsec_pkt *pkt,
+                      const struct ipsec_sa *sa, uint32_t low);
+
+/* New headers, `grow` bytes ahead of the old; the packet then has `len`. */
+void ipsec_encapsulate(struct ipsec_buf *buf, const struct ipsec_sa *sa,
+                       const struct ipsec_ip *ip, size_t grow, size_t len);
+
+/* The other way, in transport mode: `payload` follows on the old headers. */
+void ipsec_decapsulate(struct ipsec_buf *buf, const struct ipsec_ip *ip,
+                       uint8_t *payload, size_t len, uint8_t next);
+
+/* esp.c (RFC 4303): as above. */
+size_t ipsec_esp_head(const struct ipsec_sa *sa);
+size_t ipsec_esp_tail(const struct ipsec_sa *sa, size_t len);
+size_t ipsec_esp_fit(const struct ipsec_sa *sa, size_t room);
+void ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip);
+int ipsec_esp_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
+                   const struct ipsec_sa *sa, const struct ipsec_ip *ip);
 int ipsec_esp_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
                      const struct ipsec_ip *ip);
+
+/* ah.c (RFC 4302): likewise. */
+size_t ipsec_ah_len(const struct ipsec_sa *sa);
+void ipsec_ah_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip);
+int ipsec_ah_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
+                  const struct ipsec_sa *sa, const struct ipsec_ip *ip);
+int ipsec_ah_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
+                    const struct ipsec_ip *ip);
+
+/* Can the headers of a packet, `hdr` bytes of them, be authenticated? */
+int ipsec_ah_covers(const struct ipsec_sa *sa, const uint8_t *p, size_t hdr);
 
 /* tunnel.c: outer headers (RFC 4301 section 5.1.2) */
 

@@ -59,3 +59,73 @@ ipsec_ip4_set_tos(uint8_t *p, uint8_t tos)
     p[1] = tos;
     ipsec_ip4_seal(p);
 }
+
+#ifndef IPSEC_NO_AH
+
+#define OPT_END   0
+#define OPT_NOP   1
+#define OPT_LSRR  131
+#define OPT_SSRR  137
+
+/* Options that nobody changes on the way (RFC 4302 appendix A1): security,
+ * extended security, commercial security, router alert, sender-directed
+ * multi-destination delivery. */
+static int
+is_immutable(uint8_t type)
+{
+    return type == 130 || type == 133 || type == 134 || type == 148 ||
+           type == 149;
+}
+
+/* A source route: where it has not been followed to its end, the last address
+ * in it is where the packet will have arrived. */
+static int
+route_follow(uint8_t *to, const uint8_t *opt, size_t len)
+{
+    if (len < 3 || opt[2] < 4 || opt[2] > len + 1) {
+        return IPSEC_ERR_MALFORMED;
+    }
+    if (len >= 7 && opt[2] <= len - 3) {
+        memcpy(to + 16, opt + len - 4, 4);
+    }
+    return IPSEC_OK;
+}
+
+/* Zero the mutable ones whole, type and length too. */
+static int
+options_mask(uint8_t *to, const uint8_t *p, size_t hdr)
+{
+    size_t at = IP4_HDR, len;
+
+    for (; at < hdr && p[at] != OPT_END; at += len) {
+        len = 1;
+        if (p[at] == OPT_NOP) {
+            continue;
+        }
+        if (hdr - at < 2 || p[at + 1] < 2 || p[at + 1] > hdr - at) {
+            return IPSEC_ERR_MALFORMED;
+        }
+        len = p[at + 1];
+        if ((p[at] == OPT_LSRR || p[at] == OPT_SSRR) &&
+            route_follow(to, p + at, len) != IPSEC_OK) {
+            return IPSEC_ERR_MALFORMED;
+        }
+        if (!is_immutable(p[at])) {
+            memset(to + at, 0, len);
+        }
+    }
+    return IPSEC_OK;
+}
+
+/* see inner.h */
+int
+ipsec_ip4_mask(uint8_t *to, const uint8_t *p, size_t hdr)
+{
+    memcpy(to, p, hdr);
+    to[1] = 0;             /* DSCP and ECN */
+    memset(to + 6, 0, 3);  /* flags, fragment offset, TTL */
+    memset(to + 10, 0, 2); /* checksum */
+    return options_mask(to, p, hdr);
+}
+
+#endif

@@ -99,3 +99,90 @@ ipsec_ip6_set_tos(uint8_t *p, uint8_t tos)
     p[0] = (uint8_t)(0x60 | tos >> 4);
     p[1] = (uint8_t)((p[1] & 0x0f) | tos << 4);
 }
+
+#ifndef IPSEC_NO_AH
+
+#define OPT_PAD1        0
+#define OPT_MUTABLE  0x20 /* may change on the way (RFC 8200 section 4.2) */
+#define ROUTING_HOME    2 /* type 2 (RFC 6275 section 6.4) */
+
+/* Of options, zero the data of those that may change. */
+static int
+options_mask(uint8_t *h, size_t len)
+{
+    size_t at = 2, n;
+
+    for (; at < len; at += n) {
+        n = 1;
+        if (h[at] == OPT_PAD1) {
+            continue;
+        }
+        if (len - at < 2 || h[at + 1] > len - at - 2) {
+            return IPSEC_ERR_MALFORMED;
+        }
+        n = (size_t)h[at + 1] + 2;
+        if (h[at] & OPT_MUTABLE) {
+            memset(h + at + 2, 0, n - 2);
+        }
+    }
+    return IPSEC_OK;
+}
+
+/* A routing header as it arrives at the end of the route. Where the route has
+ * not been followed, only one type says what that is. */
+static int
+routing_mask(uint8_t *ip, uint8_t *h, size_t len)
+{
+    uint8_t via[16];
+
+    if (h[3] == 0) {
+        return IPSEC_OK;
+    }
+    if (h[2] != ROUTING_HOME || h[3] != 1 || len != 24) {
+        return IPSEC_ERR_MALFORMED;
+    }
+    memcpy(via, ip + 24, 16);
+    memcpy(ip + 24, h + 8, 16);
+    memcpy(h + 8, via, 16);
+    h[3] = 0;
+    return IPSEC_OK;
+}
+
+/* A fragment header that cuts nothing off: as if it were not there, which is
+ * how a receiver that reassembles first sees it (RFC 6946). `at` is where. */
+static void
+fragment_mask(uint8_t *to, size_t *n, size_t at, size_t nh)
+{
+    to[nh] = to[at];
+    memmove(to + at, to + at + 8, *n - at - 8);
+    *n -= 8;
+    put16(to + 4, (uint32_t)get16(to + 4) - 8);
+}
+
+/* see inner.h */
+int
+ipsec_ip6_mask(uint8_t *to, size_t *n, const uint8_t *p, size_t hdr)
+{
+    size_t at = IP6_HDR, nh = 6, len;
+    int rc = IPSEC_OK;
+
+    memcpy(to, p, hdr);
+    to[0] = 0x60;          /* DSCP, ECN, flow label */
+    memset(to + 1, 0, 3);
+    to[7] = 0;             /* hop limit */
+    *n = hdr;
+    while (at < *n && rc == IPSEC_OK) {
+        if (to[nh] == PROTO_FRAGMENT) {
+            fragment_mask(to, n, at, nh);
+            continue;
+        }
+        len = ((size_t)to[at + 1] + 1) * 8;
+        rc = to[nh] == PROTO_ROUTING ? routing_mask(to, to + at, len)
+                                     : options_mask(to + at, len);
+        nh = at;
+        at += len;
+    }
+    return rc;
+}
+
+#endif

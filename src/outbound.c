@@ -131,7 +131,7 @@ mtu_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, int heed)
         if (heed && sa->mtu != 0) {
             max = sa->mtu;
         }
-        mtu = ipsec_esp_mtu(sa, ins_of(pkt, ip, i), mtu < max ? mtu : max);
+        mtu = ipsec_layer_mtu(sa, ins_of(pkt, ip, i), mtu < max ? mtu : max);
     }
     return mtu;
 }
@@ -179,25 +179,43 @@ static int
 room_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 {
     const struct ipsec_buf *buf = &pkt->buf;
-    const struct ipsec_sa *sa;
-    size_t i, head, most, len = ip->len, pad;
+    size_t i, head, tail, len = ip->len;
 
     pkt->head = pkt->tail = 0;
     for (i = pkt->stage; i < pkt->held; i++) {
-        sa = pkt->sa[i];
-        ipsec_sa_room(sa, &head, &most);
-        if (sa->mode == IPSEC_MODE_TUNNEL) {
-            pad = ipsec_esp_pad(sa, len);
-        } else {
-            pad = ipsec_esp_pad(sa, len - ins_of(pkt, ip, i));
-        }
+        head = ipsec_layer_head(pkt->sa[i]);
+        tail = ipsec_layer_tail(pkt->sa[i], ins_of(pkt, ip, i), len);
         pkt->head = (uint16_t)(pkt->head + head);
-        pkt->tail = (uint16_t)(pkt->tail + pad + 2 + sa->icv_len);
-        len += head + pad + 2 + sa->icv_len;
+        pkt->tail = (uint16_t)(pkt->tail + tail);
+        len += head + tail;
     }
     return (size_t)(buf->data - buf->head) < pkt->head ||
            (size_t)(buf->end - buf->data) - ip->len < pkt->tail
         ? IPSEC_ERR_ROOM : IPSEC_OK;
+}
+
+/* Can AH authenticate the packet's own headers? Those of tunnels it can. */
+static int
+headers_check(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
+{
+#ifndef IPSEC_NO_AH
+    size_t i;
+    int rc;
+
+    for (i = 0; i < pkt->held &&
+                pkt->sa[i]->mode == IPSEC_MODE_TRANSPORT; i++) {
+        if (pkt->sa[i]->proto == IPSEC_PROTO_AH) {
+            rc = ipsec_ah_covers(pkt->sa[i], pkt->buf.data, ip->ins);
+            if (rc != IPSEC_OK) {
+                return rc;
+            }
+        }
+    }
+#else
+    (void)pkt;
+    (void)ip;
+#endif
+    return IPSEC_OK;
 }
 
 static int
@@ -208,7 +226,10 @@ bundle_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     if (ip->frag != FRAG_NONE && pkt->sa[0]->mode == IPSEC_MODE_TRANSPORT) {
         return IPSEC_ERR_FRAGMENT; /* RFC 4303 section 3.3.4 */
     }
-    rc = mtu_check(pkt, ip);
+    rc = headers_check(pkt, ip);
+    if (rc == IPSEC_OK) {
+        rc = mtu_check(pkt, ip);
+    }
     return rc == IPSEC_OK ? room_check(pkt, ip) : rc;
 }
 
@@ -238,7 +259,7 @@ layer_check(const struct ipsec *ips, struct ipsec_pkt *pkt,
 static int
 layer_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 {
-    ipsec_esp_seal(pkt, ip);
+    ipsec_layer_seal(pkt, ip);
     return ipsec_op_run(pkt, pkt->sa[pkt->stage]);
 }
 

@@ -15,7 +15,7 @@
 #define KNOWN_FLAGS                                                           \
     (IPSEC_SA_ESN | IPSEC_SA_NO_REPLAY | IPSEC_SA_NEGOTIATED |                \
      IPSEC_SA_DF_COPY | IPSEC_SA_DF_SET | IPSEC_SA_DSCP_SET |                 \
-     IPSEC_SA_NO_ECN | IPSEC_SA_LABEL_COPY)
+     IPSEC_SA_NO_ECN | IPSEC_SA_LABEL_COPY | IPSEC_SA_AH_ALIGN8)
 
 /* see inner.h */
 int
@@ -135,7 +135,7 @@ ipsec_sad_reserve(struct ipsec *ips, struct ipsec_sa *sa, int dir, int proto,
         seconds > INT32_MAX) {
         return IPSEC_ERR_ARG;
     }
-    if (proto != IPSEC_PROTO_ESP) {
+    if (!ipsec_proto_known(proto)) {
         return IPSEC_ERR_UNSUPPORTED;
     }
     if (sa->state != IPSEC_SA_NONE) {
@@ -164,7 +164,8 @@ check_shape(const struct ipsec_sa *sa, const struct ipsec_sa_params *q)
         q->dscp > 63 || q->key == NULL) {
         return IPSEC_ERR_ARG;
     }
-    if (q->proto != IPSEC_PROTO_ESP ||
+    if (!ipsec_proto_known(q->proto) ||
+        (q->proto == IPSEC_PROTO_AH && q->km.encr != IPSEC_ENCR_NULL) ||
         (q->flags & ~(unsigned)KNOWN_FLAGS) != 0) {
         return IPSEC_ERR_UNSUPPORTED;
     }
@@ -448,11 +449,9 @@ ipsec_sad_next(const struct ipsec *ips, const struct ipsec_sa *sa)
 void
 ipsec_sa_room(const struct ipsec_sa *sa, size_t *head, size_t *tail)
 {
-    *head = ESP_HDR + (size_t)sa->iv_len;
-    if (sa->mode == IPSEC_MODE_TUNNEL) {
-        *head += ipsec_tunnel_len(sa);
-    }
-    *tail = (size_t)sa->align - 1 + 2 + sa->icv_len;
+    *head = ipsec_layer_head(sa);
+    *tail = sa->proto == IPSEC_PROTO_ESP
+        ? (size_t)sa->align - 1 + 2 + sa->icv_len : 0;
 }
 
 /* see sad.h */
@@ -461,5 +460,5 @@ ipsec_sa_mtu(const struct ipsec_sa *sa, size_t link_mtu)
 {
     size_t ip_len = sa->local.version == 6 ? IP6_HDR : IP4_HDR;
 
-    return ipsec_esp_mtu(sa, ip_len, link_mtu);
+    return ipsec_layer_mtu(sa, ip_len, link_mtu);
 }

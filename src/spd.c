@@ -376,7 +376,7 @@ bundle_check(const struct ipsec_policy *policy)
              (p->action != IPSEC_ACTION_PROTECT || p->reqid == 0))) {
             return IPSEC_ERR_BUNDLE;
         }
-        if (p->proto != 0 && p->proto != IPSEC_PROTO_ESP) {
+        if (p->proto != 0 && !ipsec_proto_known(p->proto)) {
             return IPSEC_ERR_UNSUPPORTED;
         }
         if (p->mode > IPSEC_MODE_TUNNEL) {

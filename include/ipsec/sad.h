@@ -25,6 +25,8 @@ extern "C" {
                                       *   ECN is Not-ECT */
 #define IPSEC_SA_LABEL_COPY  0x1000u /**< 6 in 6: outer flow label as the
                                       *   inner's; otherwise 0 */
+#define IPSEC_SA_AH_ALIGN8   0x2000u /**< AH over IPv4 padded to 8 bytes, as
+                                      *   Linux has it unless told `align4` */
 
 /**
  * When an SA must be replaced (`soft`) and may not be used any more

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "inner.h"
+
+#ifndef IPSEC_NO_AH
+
+/*
+ * Authentication Header (RFC 4302).
+ *
+ *     IP | next, length, 0, SPI, seq, ICV, padding | payload
+ *          \ AH_HDR
+ *
+ * The ICV covers the headers in front too, but for what changes on the way:
+ * of those, and of the AH itself, a copy is made in which it is zero. The
+ * packet is left alone.
+ */
+
+/* see inner.h */
+size_t
+ipsec_ah_len(const struct ipsec_sa *sa)
+{
+    /* RFC 4302 section 2.2: in IPv6 a multiple of 8 */
+    int by8 = sa->local.version == 6 || (sa->flags & IPSEC_SA_AH_ALIGN8);
+    size_t align = by8 ? 8 : 4;
+
+    return (AH_HDR + sa->icv_len + align - 1) & ~(align - 1);
+}
+
+/* see inner.h */
+int
+ipsec_ah_covers(const struct ipsec_sa *sa, const uint8_t *p, size_t hdr)
+{
+    uint8_t copy[IPSEC_AAD_MAX];
+    size_t n;
+
+    return ipsec_ip_mask(copy, sizeof copy - ipsec_ah_len(sa), &n, p, hdr);
+}
+
+/* The operation on the AH behind `hdr` bytes of headers, in a packet of `len`
+ * bytes. In the copy its ICV is zero. */
+static int
+op_set(struct ipsec_pkt *pkt, const struct ipsec_sa *sa, size_t hdr,
+       size_t len, uint8_t open)
+{
+    struct ipsec_op *op = &pkt->op;
+    uint8_t *ah = pkt->buf.data + hdr;
+    size_t n, ah_len = ipsec_ah_len(sa);
+    int rc = ipsec_ip_mask(pkt->aad, sizeof pkt->aad - ah_len, &n,
+                           pkt->buf.data, hdr);
+
+    if (rc != IPSEC_OK) {
+        return rc;
+    }
+    memcpy(pkt->aad + n, ah, ah_len);
+    memset(pkt->aad + n + AH_HDR, 0, sa->icv_len);
+    memset(op, 0, sizeof *op);
+    op->open = open;
+    op->aad = pkt->aad;
+    op->aad_len = (uint8_t)(n + ah_len);
+    op->icv = ah + AH_HDR;
+    op->text = ah + ah_len;
+    op->len = len - hdr - ah_len;
+    if (sa->flags & IPSEC_SA_ESN) {
+        put32(op->tail, (uint32_t)(pkt->seq >> 32)); /* section 2.5.1 */
+        op->tail_len = 4;
+    }
+    return IPSEC_OK;
+}
+
+/* see inner.h */
+void
+ipsec_ah_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
+{
+    struct ipsec_sa *sa = pkt->sa[pkt->stage];
+    int tunnel = sa->mode == IPSEC_MODE_TUNNEL;
+    size_t ah_len = ipsec_ah_len(sa);
+    size_t outer = tunnel ? ipsec_tunnel_len(sa) : 0;
+    size_t hdr = tunnel ? outer : ip->ins;
+    uint8_t next = pkt->buf.data[ip->ins_nh], *ah;
+
+    if (tunnel) {
+        next = ip->version == 4 ? PROTO_IPIP : PROTO_IPV6;
+    }
+    pkt->seq = ++sa->seq;
+    ipsec_encapsulate(&pkt->buf, sa, ip, ah_len + outer,
+                      ip->len + ah_len + outer);
+    ah = pkt->buf.data + hdr;
+    memset(ah, 0, ah_len);
+    ah[0] = next;
+    ah[1] = (uint8_t)(ah_len / 4 - 2);
+    put32(ah + 4, sa->spi);
+    put32(ah + 8, (uint32_t)sa->seq);
+    (void)op_set(pkt, sa, hdr, pkt->buf.len, 0); /* it was tried before */
+    sa->bytes += pkt->op.len;
+}
+
+/* see inner.h */
+int
+ipsec_ah_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
+              const struct ipsec_sa *sa, const struct ipsec_ip *ip)
+{
+    const uint8_t *ah = pkt->buf.data + ip->off;
+    size_t len = ip->len - ip->off;
+    int rc;
+
+    /* neither more padding nor less than there must be (section 3.3.3.2.1) */
+    if (len < ipsec_ah_len(sa) ||
+        ((size_t)ah[1] + 2) * 4 != ipsec_ah_len(sa)) {
+        return IPSEC_ERR_MALFORMED;
+    }
+    rc = ipsec_layer_check(ips, pkt, sa, get32(ah + 8));
+    return rc == IPSEC_OK ? op_set(pkt, sa, ip->off, ip->len, 1) : rc;
+}
+
+/* see inner.h */
+int
+ipsec_ah_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
+                const struct ipsec_ip *ip)
+{
+    struct ipsec_buf *buf = &pkt->buf;
+    uint8_t next = buf->data[ip->off];
+    uint8_t *payload = buf->data + ip->off + ipsec_ah_len(sa);
+    size_t len = ip->len - ip->off - ipsec_ah_len(sa);
+
+    if (sa->mode == IPSEC_MODE_TUNNEL) {
+        buf->data = payload;
+        buf->len = len;
+        return ipsec_tunnel_unwrap(buf, next, ip->tos);
+    }
+    ipsec_decapsulate(buf, ip, payload, len, next);
+    return IPSEC_OK;
+}
+
+#endif
