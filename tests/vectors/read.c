@@ -51,9 +51,13 @@ static const char *
 keys_read(struct walk *w, const struct record *rec)
 {
     const char *encr = record_get(rec, "encr"), *integ;
+    const char *proto = record_get(rec, "proto");
     size_t key, salt, mac;
 
     integ = record_get(rec, "integ");
+    if (encr == NULL && proto != NULL && strcmp(proto, "ah") == 0) {
+        encr = "NULL"; /* AH enciphers nothing */
+    }
     if (encr == NULL || !name_find(encr_names, encr, &w->km.encr) ||
         (integ != NULL && !name_find(integ_names, integ, &w->km.integ))) {
         return "an algorithm without a number";
