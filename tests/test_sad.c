@@ -241,7 +241,7 @@ test_sad_reserve_errors(void **state)
         { 3, 50, 1, 30, IPSEC_ERR_ARG },
         { IPSEC_IN, 50, 1, 0, IPSEC_ERR_ARG },
         { IPSEC_OUT, 50, 1, 0, IPSEC_ERR_ARG },
-        { IPSEC_IN, 51, 1, 30, IPSEC_ERR_UNSUPPORTED },
+        { IPSEC_IN, 108, 1, 30, IPSEC_ERR_UNSUPPORTED },
         { IPSEC_OUT, 0, 1, 30, IPSEC_ERR_UNSUPPORTED },
     };
     struct ipsec_sa sa = { 0 }, zero = { 0 };

@@ -102,7 +102,7 @@ static const struct fault faults[] = {
     GOOD(nothing), GOOD(action_discard), GOOD(dir_in), GOOD(mode_tunnel),
     GOOD(mode_any), GOOD(proto_any), GOOD(reqid_0),
     BAD(action_3, ARG), BAD(dir_0, ARG), BAD(dir_4, ARG), BAD(mode_3, ARG),
-    BAD(proto_ah, UNSUPPORTED), BAD(proto_6, UNSUPPORTED),
+    GOOD(proto_ah), BAD(proto_6, UNSUPPORTED),
     BAD(ports_any_proto, PORTS), BAD(ports_gre, PORTS),
     BAD(ports_esp, PORTS), BAD(ports_back, PORTS),
     BAD(ports_back_remote, PORTS), BAD(ports_nearly_opaque, PORTS),
@@ -117,7 +117,7 @@ static const struct fault faults[] = {
     GOOD(layers_4), BAD(layers_5, BUNDLE), BAD(layer_bypass, BUNDLE),
     BAD(layer_discard, BUNDLE), BAD(layer_no_reqid, BUNDLE),
     BAD(inner_no_reqid, BUNDLE), BAD(inner_bypass, BUNDLE),
-    BAD(inner_discard, BUNDLE), BAD(layer_ah, UNSUPPORTED),
+    BAD(inner_discard, BUNDLE), GOOD(layer_ah),
     BAD(layer_mode_3, ARG), BAD(loop, BUNDLE),
 };
 
