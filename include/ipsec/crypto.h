@@ -1,5 +1,5 @@
 /*
- * libipsec - IPsec for systems of any size (RFC 4301, 4303)
+ * libipsec - IPsec for systems of any size (RFC 4301, 4302, 4303)
  * SPDX-License-Identifier: MIT
  */
 #ifndef IPSEC_CRYPTO_H
@@ -37,8 +37,8 @@ struct ipsec_keymat {
 #define IPSEC_AAD_MAX 128
 
 /**
- * One seal or open, in place. AEAD; cipher, then MAC; NULL, then MAC: all
- * share this shape:
+ * One seal or open, in place. AEAD; cipher, then MAC; NULL, then MAC; and AH,
+ * which is the latter with the headers as aad: all share this shape:
  *
  *     ICV = authenticate(aad | text | tail)
  *
@@ -54,7 +54,8 @@ struct ipsec_op {
     const uint8_t    *aad;
     uint8_t          *text;        /**< changed in place */
     size_t            len;
-    uint8_t          *icv;         /**< seal: write; open: compare */
+    uint8_t          *icv;         /**< seal: write; open: compare. Behind
+                                    *   the text (ESP), or before it (AH) */
     uint8_t           aad_len;
     uint8_t           open;        /**< 0 seal; 1 verify, then decrypt */
     uint8_t           tail_len;    /**< 0, or 4: high half of the ESN */

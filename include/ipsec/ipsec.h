@@ -1,5 +1,5 @@
 /*
- * libipsec - IPsec for systems of any size (RFC 4301, 4303)
+ * libipsec - IPsec for systems of any size (RFC 4301, 4302, 4303)
  * SPDX-License-Identifier: MIT
  */
 #ifndef IPSEC_IPSEC_H
@@ -17,7 +17,7 @@ extern "C" {
 /**
  * @file ipsec.h
  *
- * The library turns IP packets into ESP packets and back. It sends nothing,
+ * The library turns IP packets into ESP or AH packets and back. It sends nothing,
  * receives nothing, allocates nothing, and keeps no global state: the caller
  * hands in a packet and gets back the packet and a verdict.
  *
@@ -48,7 +48,7 @@ extern "C" {
 #define IPSEC_VERSION_PATCH 0
 
 /** Room that suffices for any one SA: see ipsec_sa_room() for its need. */
-#define IPSEC_HEADROOM 88 /**< IPv6 40 + ESP 8 + IV 16 = 64; kept for AH: 88 */
+#define IPSEC_HEADROOM 88 /**< IPv6 40 + AH 48, or IPv6 40 + ESP 8 + IV 16 */
 #define IPSEC_TAILROOM 52 /**< pad 15 + trailer 2 + ICV 32, rounded up */
 
 /** Most SAs around one packet, nested or in a bundle. */
@@ -114,7 +114,7 @@ struct ipsec_pkt {
 };
 
 /** An auditable event: a packet was dropped (RFC 4301 sections 4.4.1 and 5.2,
- * RFC 4303 section 4). Valid during the callback. */
+ * RFC 4302 and 4303 section 4). Valid during the callback. */
 struct ipsec_audit {
     int                      status; /**< why: the IPSEC_ERR_* */
     uint8_t                  dir;    /**< IPSEC_IN or IPSEC_OUT */
@@ -224,9 +224,9 @@ uint32_t ipsec_now(const struct ipsec *ips);
 int ipsec_outbound(struct ipsec *ips, struct ipsec_pkt *pkt);
 
 /**
- * Process a packet that has arrived (RFC 4301 section 5.2), in place: ESP
- * or plain. Bytes behind the IP packet's own length (link padding) are let
- * be. Fragments of ESP must be reassembled first. Plaintext is exposed only
+ * Process a packet that has arrived (RFC 4301 section 5.2), in place: ESP,
+ * AH, or plain. Bytes behind the IP packet's own length (link padding) are let
+ * be. Fragments of ESP and AH must be reassembled first. Plaintext is exposed only
  * after its ICV was verified.
  *
  * @return as ipsec_outbound(); IPSEC_OK and IPSEC_BYPASS mean "deliver",

@@ -1,5 +1,5 @@
 /*
- * libipsec - IPsec for systems of any size (RFC 4301, 4303)
+ * libipsec - IPsec for systems of any size (RFC 4301, 4302, 4303)
  * SPDX-License-Identifier: MIT
  */
 #ifndef IPSEC_SAD_H
@@ -78,7 +78,7 @@ struct ipsec_sa_params {
 
     const struct ipsec_lifetime *life;     /**< or NULL: none. Kept. */
     const struct ipsec_crypto   *crypto;   /**< or NULL: the context's. Kept. */
-    struct ipsec_keymat          km;
+    struct ipsec_keymat          km; /**< AH: IPSEC_ENCR_NULL and a MAC */
     void     *key;                 /**< memory for the expanded key, aligned
                                     *   for any type. Kept ... */
     size_t    key_len;             /**< ... at least crypto->key_size() bytes */

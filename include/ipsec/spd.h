@@ -1,5 +1,5 @@
 /*
- * libipsec - IPsec for systems of any size (RFC 4301, 4303)
+ * libipsec - IPsec for systems of any size (RFC 4301, 4302, 4303)
  * SPDX-License-Identifier: MIT
  */
 #ifndef IPSEC_SPD_H

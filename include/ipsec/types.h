@@ -1,5 +1,5 @@
 /*
- * libipsec - IPsec for systems of any size (RFC 4301, 4303)
+ * libipsec - IPsec for systems of any size (RFC 4301, 4302, 4303)
  * SPDX-License-Identifier: MIT
  */
 #ifndef IPSEC_TYPES_H
@@ -37,7 +37,9 @@ enum ipsec_status {
     IPSEC_ERR_NO_POLICY    =  -5, /**< no policy matched */
     IPSEC_ERR_UNPROTECTED  =  -6, /**< in: clear, or lacks a bundle layer */
     IPSEC_ERR_FRAGMENT     =  -7, /**< reassemble it first */
-    IPSEC_ERR_MALFORMED    =  -8, /**< truncated or inconsistent headers */
+    IPSEC_ERR_MALFORMED    =  -8, /**< truncated or inconsistent headers; for
+                                   *   AH, more than IPSEC_AAD_MAX bytes of
+                                   *   them, or a route nobody can predict */
     IPSEC_ERR_EXPIRED      =  -9, /**< SA past its hard lifetime, or removed */
     IPSEC_ERR_SEQ_OVERFLOW = -10, /**< numbers, or those reserved, used up */
     IPSEC_ERR_REPLAY       = -11, /**< seen before, or left of the window */
