@@ -17,9 +17,9 @@ extern "C" {
 /**
  * @file ipsec.h
  *
- * The library turns IP packets into ESP or AH packets and back. It sends nothing,
- * receives nothing, allocates nothing, and keeps no global state: the caller
- * hands in a packet and gets back the packet and a verdict.
+ * The library turns IP packets into ESP or AH packets and back. It sends
+ * nothing, receives nothing, allocates nothing, and keeps no global state: the
+ * caller hands in a packet and gets back the packet and a verdict.
  *
  * Memory.    Every object is the caller's. An object added to a database
  *            (a policy, an SA) is linked in place and must stay valid, and
@@ -226,8 +226,8 @@ int ipsec_outbound(struct ipsec *ips, struct ipsec_pkt *pkt);
 /**
  * Process a packet that has arrived (RFC 4301 section 5.2), in place: ESP,
  * AH, or plain. Bytes behind the IP packet's own length (link padding) are let
- * be. Fragments of ESP and AH must be reassembled first. Plaintext is exposed only
- * after its ICV was verified.
+ * be. Fragments of ESP and AH must be reassembled first. Plaintext is exposed
+ * only after its ICV was verified.
  *
  * @return as ipsec_outbound(); IPSEC_OK and IPSEC_BYPASS mean "deliver",
  *         IPSEC_CONSUMED "forget it".
