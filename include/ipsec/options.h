@@ -5,11 +5,14 @@
 #ifndef IPSEC_OPTIONS_H
 #define IPSEC_OPTIONS_H
 
+#include "ipsec/types.h"
+
 /**
  * @file options.h  What can be left out of a build.
  *
  * Everything is in unless a macro says otherwise, defined (to anything) where
- * the library and its ports are compiled, e.g. make CPPFLAGS=-DIPSEC_NO_CCM.
+ * the library and its ports are compiled, e.g. make CFLAGS='-Os
+ * -DIPSEC_NO_CCM'.
  * Options remove code and change neither a public structure nor a prototype:
  * who calls the library need not know them. Asked for what was left out, it
  * answers IPSEC_ERR_UNSUPPORTED.

@@ -65,12 +65,12 @@ struct ipsec_sa_params {
      * (in): 0 for a new key; the noted life->hard_seq after a restart.
      *
      * A counter-mode key (GCM, GMAC, CCM, CTR, ChaCha20-Poly1305) must never
-     * seal two packets under one number (RFC 4106 section 2). So without IPSEC_SA_NEGOTIATED,
-     * which says that the key is new, such an outbound SA is refused unless
-     * life->hard_seq reserves its numbers: the caller notes hard_seq in
-     * non-volatile memory before setting it, starts from it the next time,
-     * and the library never passes it. Inbound, the same keeps packets of
-     * before a restart from being accepted again after it.
+     * seal two packets under one number (RFC 4106 section 2). So without
+     * IPSEC_SA_NEGOTIATED, which says that the key is new, such an outbound
+     * SA is refused unless life->hard_seq reserves its numbers: the caller
+     * notes hard_seq in non-volatile memory before setting it, starts from it
+     * the next time, and the library never passes it. Inbound, the same keeps
+     * packets of before a restart from being accepted again after it.
      */
     uint64_t            seq;
 
