@@ -19,6 +19,7 @@ MBEDTLS_DIR ?=## mbedTLS source tree to use; else a package, or fetched
 CMOCKA_DIR  ?=## CMocka source tree to use; else a package, or fetched
 SABOTAGE    ?=## make demo: break it by "key", "policy" or "replay"
 COVERAGE    ?=## make test: 1 prints the line coverage of src/
+FILTER      ?=## make interop: only cases with this in their names
 FUZZ_SECONDS ?= 30## make fuzz: how long for each target
 PREFIX      ?= /usr/local## make install: where to
 DESTDIR     ?=## make install: root of a staging tree

@@ -260,6 +260,13 @@ need_fuzz() {
     found fuzz '# clang works'
 }
 
+# a Linux kernel as the peer; its package is only downloaded, by the test
+need_interop() {
+    have qemu-system-x86_64 && have ip && have python3 &&
+        { have busybox || [ -x /bin/busybox ]; } ||
+        want qemu-system-x86 busybox-static iproute2 python3 gcc libc6-dev
+}
+
 mkdir -p "$DEPS"
 for name; do
     case $name in

@@ -153,6 +153,14 @@ ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 
 /* see inner.h */
 int
+ipsec_esp_life(const struct ipsec *ips, const struct ipsec_pkt *pkt,
+               const struct ipsec_sa *sa)
+{
+    return ipsec_life_check(ips, sa, pkt->seq == 0 ? 0 : pkt->seq - 1);
+}
+
+/* see inner.h */
+int
 ipsec_esp_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
                const struct ipsec_sa *sa, const struct ipsec_ip *ip)
 {
@@ -167,7 +175,7 @@ ipsec_esp_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
     pkt->seq = ipsec_replay_seq(sa, get32(esp + 4));
     rc = ipsec_replay_check(sa, pkt->seq);
     if (rc == IPSEC_OK) {
-        rc = ipsec_life_check(ips, sa, pkt->seq == 0 ? 0 : pkt->seq - 1);
+        rc = ipsec_esp_life(ips, pkt, sa);
     }
     if (rc == IPSEC_OK) {
         op_set(pkt, sa, esp, len - more, 1);

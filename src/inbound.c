@@ -50,6 +50,15 @@ deliver(struct ipsec *ips, struct ipsec_pkt *pkt, int verdict)
     return verdict;
 }
 
+/* The selectors, after `layers` layers were opened. */
+static void
+flow_take(struct view *view, const struct ipsec_pkt *pkt, size_t layers)
+{
+    ipsec_flow_fill(&view->flow, IPSEC_IN, &view->ip, pkt->buf.data);
+    view->flow.spd_id = layers > 0
+        ? pkt->sa[layers - 1]->spd_id : pkt->spd_id;
+}
+
 static int
 view_take(struct view *view, const struct ipsec_pkt *pkt)
 {
@@ -60,9 +69,7 @@ view_take(struct view *view, const struct ipsec_pkt *pkt)
         memset(&view->flow, 0, sizeof view->flow);
         return rc;
     }
-    ipsec_flow_fill(&view->flow, IPSEC_IN, &view->ip, pkt->buf.data);
-    view->flow.spd_id = pkt->layers > 0
-        ? pkt->sa[pkt->layers - 1]->spd_id : pkt->spd_id;
+    flow_take(view, pkt, pkt->layers);
     if (pkt->layers == 0 && view->ip.version == 4 &&
         !ipsec_ip4_intact(pkt->buf.data)) {
         return IPSEC_ERR_MALFORMED;
@@ -185,6 +192,9 @@ layer_open(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
         !ipsec_addr_equal(&view->flow.remote, &sa->remote)) {
         return IPSEC_ERR_SELECTOR; /* its addresses are the packet's */
     }
+    if (sa->in_flight == UINT16_MAX) {
+        return IPSEC_ERR_BUSY; /* one more would be taken for none */
+    }
     rc = ipsec_esp_open(ips, pkt, sa, &view->ip);
     if (rc != IPSEC_OK) {
         return rc;
@@ -259,10 +269,16 @@ ipsec_inbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
     int rc;
 
     (void)ipsec_ip_parse(&view.ip, &pkt->buf); /* the header is untouched */
-    ipsec_flow_fill(&view.flow, IPSEC_IN, &view.ip, pkt->buf.data);
+    flow_take(&view, pkt, pkt->layers - 1u);
     view.spi = sa->spi;
-    rc = layer_opened(ips, pkt, sa, &view,
-                      result == IPSEC_OK ? ipsec_sa_alive(pkt) : result);
+    if (result == IPSEC_OK) {
+        result = ipsec_sa_alive(pkt);
+    }
+    if (result == IPSEC_OK) {
+        /* others may have used it up meanwhile */
+        result = ipsec_esp_life(ips, pkt, sa);
+    }
+    rc = layer_opened(ips, pkt, sa, &view, result);
     if (rc == IPSEC_OK) {
         return peel(ips, pkt);
     }

@@ -196,6 +196,11 @@ size_t ipsec_esp_pad(const struct ipsec_sa *sa, size_t len);
 int ipsec_esp_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
                    const struct ipsec_sa *sa, const struct ipsec_ip *ip);
 
+/* May `sa` accept the packet still, whose number is pkt->seq? As
+ * ipsec_life_check(). */
+int ipsec_esp_life(const struct ipsec *ips, const struct ipsec_pkt *pkt,
+                   const struct ipsec_sa *sa);
+
 /* The ICV held: window, trailer, headers. IPSEC_OK, IPSEC_CONSUMED, or an
  * error. */
 int ipsec_esp_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,

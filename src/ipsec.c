@@ -27,23 +27,23 @@ uint32_t
 ipsec_tick(struct ipsec *ips, uint32_t now)
 {
     const struct ipsec_config *cfg = ips->cfg;
-    int32_t passed = (int32_t)(now - ips->now);
-    uint32_t next;
+    uint32_t passed = now - ips->now, next;
     size_t n;
 
-    if (passed > 0) {
-        ips->now = now;
+    if (passed > INT32_MAX && ips->now != 0) {
+        passed = 0; /* earlier; but the first may be anywhere on the clock */
     }
+    ips->now += passed;
     next = ips->now + INT32_MAX;
     if (cfg->sad == NULL) {
         ipsec_life_sweep(ips, &ips->sad_one, &next);
         return next;
     }
-    if (passed <= 0) {
+    if (passed == 0) {
         return ips->now + 1;
     }
     n = passed < SWEEP_S
-        ? (cfg->sad_len + SWEEP_S - 1) / SWEEP_S * (size_t)passed
+        ? (cfg->sad_len + SWEEP_S - 1) / SWEEP_S * passed
         : cfg->sad_len;
     for (n = n < cfg->sad_len ? n : cfg->sad_len; n > 0; n--) {
         ips->swept = (ips->swept + 1) & (cfg->sad_len - 1);
@@ -78,10 +78,21 @@ ipsec_op_pkt(const struct ipsec_op *op)
     return op->owner;
 }
 
+/* What a backend answered. It is somebody else's code: a status that it may
+ * not give must neither pass for success nor count outside the tables. */
+static int
+checked(int result)
+{
+    return result == IPSEC_OK || result == IPSEC_ERR_AUTH ||
+           result == IPSEC_ERR_BUSY
+        ? result : IPSEC_ERR_CRYPTO;
+}
+
 /* see ipsec.h */
 int
 ipsec_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
 {
+    result = checked(result);
     return pkt->op.open ? ipsec_inbound_resume(ips, pkt, result)
                         : ipsec_outbound_resume(ips, pkt, result);
 }
@@ -90,10 +101,13 @@ ipsec_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
 int
 ipsec_op_run(struct ipsec_pkt *pkt, const struct ipsec_sa *sa)
 {
+    int rc;
+
     pkt->op.key = sa->key;
     pkt->op.owner = pkt;
     pkt->op.done = pkt->done;
-    return sa->crypto->run(sa->crypto, &pkt->op);
+    rc = sa->crypto->run(sa->crypto, &pkt->op);
+    return rc == IPSEC_PENDING ? rc : checked(rc);
 }
 
 /* see inner.h */

@@ -63,6 +63,9 @@ sa_check(const struct ipsec *ips, const struct ipsec_pkt *pkt,
             return IPSEC_ERR_SELECTOR;
         }
     }
+    if (rc == IPSEC_OK && sa->in_flight == UINT16_MAX) {
+        return IPSEC_ERR_BUSY; /* one more would be taken for none */
+    }
     return rc == IPSEC_OK ? ipsec_life_check(ips, sa, sa->seq) : rc;
 }
 
@@ -145,6 +148,8 @@ df_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
         if (pkt->sa[i]->mode == IPSEC_MODE_TUNNEL) {
             df = ipsec_tunnel_df(pkt->sa[i], df);
             any |= df;
+            /* we may fragment our own IPv6, but not once it is inside */
+            df |= pkt->sa[i]->local.version == 6;
         }
     }
     return any;
@@ -217,10 +222,13 @@ layer_check(const struct ipsec *ips, struct ipsec_pkt *pkt,
     if (rc == IPSEC_OK) {
         rc = ipsec_life_check(ips, sa, sa->seq);
     }
-    if (rc == IPSEC_OK && ip->len > mtu_of(pkt, ip, 0)) {
-        rc = IPSEC_ERR_TOO_BIG;
+    if (rc == IPSEC_OK) {
+        rc = room_check(pkt, ip);
     }
-    return rc == IPSEC_OK ? room_check(pkt, ip) : rc;
+    if (rc == IPSEC_OK && ip->len > mtu_of(pkt, ip, 0)) {
+        rc = IPSEC_ERR_ROOM; /* its sender has no part in it: not TOO_BIG */
+    }
+    return rc;
 }
 
 /* Begin the layer pkt->stage. */

@@ -21,12 +21,15 @@ window_size(const struct ipsec_sa *sa)
 }
 
 static uint32_t *
-word_of(const struct ipsec_sa *sa, uint64_t seq, uint32_t *bit)
+word_of(const struct ipsec_sa *sa, uint64_t seq)
 {
-    uint32_t u = (uint32_t)seq & (window_size(sa) - 1);
+    return &sa->window[(uint32_t)seq / 32 & (sa->window_len - 1u)];
+}
 
-    *bit = (uint32_t)1 << (u % 32);
-    return &sa->window[u / 32];
+static uint32_t
+bit_of(uint64_t seq)
+{
+    return (uint32_t)1 << ((uint32_t)seq % 32);
 }
 
 /* see inner.h */
@@ -62,8 +65,6 @@ ipsec_replay_seq(const struct ipsec_sa *sa, uint32_t low)
 int
 ipsec_replay_check(const struct ipsec_sa *sa, uint64_t seq)
 {
-    uint32_t bit;
-
     if (sa->flags & IPSEC_SA_NO_REPLAY) {
         return IPSEC_OK;
     }
@@ -76,7 +77,7 @@ ipsec_replay_check(const struct ipsec_sa *sa, uint64_t seq)
     if (sa->seq - seq >= window_size(sa)) {
         return IPSEC_ERR_REPLAY;
     }
-    return (*word_of(sa, seq, &bit) & bit) ? IPSEC_ERR_REPLAY : IPSEC_OK;
+    return (*word_of(sa, seq) & bit_of(seq)) ? IPSEC_ERR_REPLAY : IPSEC_OK;
 }
 
 /* see inner.h */
@@ -84,17 +85,16 @@ void
 ipsec_replay_update(struct ipsec_sa *sa, uint64_t seq)
 {
     uint64_t s;
-    uint32_t bit;
 
     if (seq > sa->seq) {
         if (seq - sa->seq >= window_size(sa)) {
             memset(sa->window, 0, sa->window_len * sizeof *sa->window);
         } else {
             for (s = sa->seq + 1; s < seq; s++) {
-                *word_of(sa, s, &bit) &= ~bit;
+                *word_of(sa, s) &= ~bit_of(s);
             }
         }
         sa->seq = seq;
     }
-    *word_of(sa, seq, &bit) |= bit;
+    *word_of(sa, seq) |= bit_of(seq);
 }

@@ -456,10 +456,12 @@ ipsec_spd_add(struct ipsec *ips, struct ipsec_policy *policy)
 void
 ipsec_spd_remove(struct ipsec *ips, struct ipsec_policy *policy)
 {
+    struct ipsec_spd_index *index = ips->cfg->spd;
     struct ipsec_policy **p;
 
-    if (!policy->linked) {
-        return;
+    if (!policy->linked ||
+        policy->tuple > (index != NULL ? index->tuple_len : 0)) {
+        return; /* not in, or another context's */
     }
     p = policy_bucket(ips, policy);
     while (*p != NULL && *p != policy) {
@@ -469,8 +471,8 @@ ipsec_spd_remove(struct ipsec *ips, struct ipsec_policy *policy)
         return; /* another context's */
     }
     *p = policy->next;
-    if (ips->cfg->spd != NULL) {
-        tuple_leave(ips->cfg->spd, policy->tuple);
+    if (index != NULL) {
+        tuple_leave(index, policy->tuple);
     }
     policy->linked = 0;
     ips->generation++;

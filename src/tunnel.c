@@ -49,7 +49,9 @@ wrap4(const struct ipsec_sa *sa, uint8_t *p, size_t len,
     p[0] = 0x45;
     p[1] = outer_tos(sa, inner->tos);
     put16(p + 2, (uint32_t)len);
-    if (ipsec_tunnel_df(sa, inner->df)) {
+    /* What goes though it is longer than its path is IPv6 of up to 1280 bytes,
+     * and has to be fragmented (RFC 4213 section 3.2.2). */
+    if (ipsec_tunnel_df(sa, inner->df) && (sa->mtu == 0 || len <= sa->mtu)) {
         p[6] = 0x40; /* atomic: its id means nothing (RFC 6864 section 4.1) */
     } else {
         /* no two of 65,536 packets of an SA alike; SAs set apart */

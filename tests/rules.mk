@@ -60,3 +60,27 @@ unit: $(UNIT)
 	done
 
 .PHONY: unit
+
+# Fuzz targets as plain programs, which "make test" runs on the seeds; "make
+# fuzz" builds the same with libFuzzer.
+FUZZ_HELPERS  := tests/fuzz/shared/site.c tests/fake/crypto.c
+FUZZ_CPPFLAGS := -Itests
+FUZZ_NAMES    := $(FUZZ_SRC:tests/fuzz/%.c=%)
+FUZZ_REPLAY   := $(FUZZ_NAMES:%=$(TEST_EXE)/fuzz_%)
+FUZZ_SHARED   := $(patsubst tests/%.c,$(TEST_OBJ)/%.o,$(FUZZ_HELPERS) \
+                 tests/fuzz/shared/replayer.c)
+FUZZ_OBJ      := $(FUZZ_NAMES:%=$(TEST_OBJ)/fuzz/%.o) $(FUZZ_SHARED)
+
+TEST_SCRIPTS += tests/fuzz/seeds.sh
+test: $(FUZZ_REPLAY)
+
+$(FUZZ_OBJ): CPPFLAGS += -Itests
+
+$(FUZZ_REPLAY): $(TEST_EXE)/fuzz_%: $(TEST_OBJ)/fuzz/%.o $(FUZZ_SHARED) \
+                $(TEST_LIB)
+	$(TEST_LINK)
+
+# Seeds to begin with; what a run finds stays beside them.
+$(FUZZ): | $(BUILD)/fuzz/seeds
+$(BUILD)/fuzz/seeds: tests/fuzz/seeds.py $(wildcard tests/vectors/*.txt)
+	@mkdir -p $(@D); $(PYTHON) $< $(@D) && touch $@

@@ -235,6 +235,7 @@ test_async_removal_in_flight_outbound(void **state)
             assert_int_equal(nest.a.events, 1);
             assert_int_equal(nest.a.event[0].event, IPSEC_EVENT_RELEASED);
             assert_null(nest.out[layer]);
+            assert_null(f[1].p.pkt.sa[layer]); /* the last to let go */
             assert_int_equal(nest.a.ips.stats.out_drop[9], 2);
             check_idle();
             stop(NULL);

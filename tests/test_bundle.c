@@ -181,26 +181,119 @@ test_bundle_room_and_mtu(void **state)
 static void
 test_bundle_mtu_of_an_inner_layer(void **state)
 {
-    size_t best;
+    size_t best, i;
 
     (void)state;
     nest_init(&nest, 3, GCM128);
     nest.out[1]->sa.mtu = 1000;
     nest.out[1]->sa.flags |= IPSEC_SA_DF_SET;
-    nest.out[2]->sa.flags |= IPSEC_SA_DF_COPY;
     nest.out[2]->sa.mtu = 9000;
     flight_out(&f, &nest, 1400);
     /* the first tunnel is over IPv6, which its source may fragment */
     assert_status(f.verdict, IPSEC_OK);
     fx_pkt_free(&f.p);
-    nest.out[2]->sa.flags |= IPSEC_SA_DF_SET;
-    flight_out(&f, &nest, 1400);
-    assert_status(f.verdict, IPSEC_ERR_TOO_BIG);
-    best = f.p.pkt.mtu;
-    assert_true(best > 850 && best < 950);
-    fx_pkt_free(&f.p);
-    flight_out(&f, &nest, best - 28);
-    assert_status(f.verdict, IPSEC_OK);
+    /* the second is over IPv4, and has DF: copied from IPv6, or set */
+    for (i = 0; i < 2; i++) {
+        nest.out[2]->sa.flags = i ? IPSEC_SA_DF_SET : IPSEC_SA_DF_COPY;
+        flight_out(&f, &nest, 1400);
+        assert_status(f.verdict, IPSEC_ERR_TOO_BIG);
+        best = f.p.pkt.mtu;
+        assert_true(best > 850 && best < 950);
+        fx_pkt_free(&f.p);
+        flight_out(&f, &nest, best - 28);
+        assert_status(f.verdict, IPSEC_OK);
+        fx_pkt_free(&f.p);
+    }
+}
+
+/* Transport mode round a tunnel: between the tunnel's own ends, behind the
+ * header that the tunnel made (or, round transport mode, the packet's). */
+static struct {
+    struct pair         pair;
+    struct fx_sa        out, in;
+    struct ipsec_policy pa, pb;
+} two;
+
+static void
+adjacent_begin(int mode, int version, uint16_t mtu)
+{
+    pair_init(&two.pair, &suites[GCM128], mode, version);
+    two.out = two.pair.out;
+    two.in = two.pair.in;
+    memset(&two.out.sa, 0, sizeof two.out.sa);
+    memset(&two.in.sa, 0, sizeof two.in.sa);
+    two.out.params.spi = two.in.params.spi = 0x3003;
+    two.out.params.reqid = two.in.params.reqid = 2;
+    two.out.params.mode = two.in.params.mode = IPSEC_MODE_TRANSPORT;
+    two.out.params.mtu = mtu;
+    two.out.params.key = &two.out.key;
+    two.in.params.key = &two.in.key;
+    assert_status(fx_sa_add(&two.pair.a, &two.out), IPSEC_OK);
+    assert_status(fx_sa_add(&two.pair.b, &two.in), IPSEC_OK);
+    two.pa = two.pair.pa;
+    two.pa.reqid = 2;
+    two.pa.mode = IPSEC_MODE_TRANSPORT;
+    two.pb = two.pa;
+    two.pair.pa.outer = &two.pa;
+    two.pair.pb.outer = &two.pb;
+}
+
+static void
+adjacent(int mode, int version, size_t opt, uint16_t mtu)
+{
+    struct packet_spec spec;
+    struct fx_pkt p;
+    size_t n, len, head, tail;
+
+    adjacent_begin(mode, version, mtu);
+    spec = pair_spec(&two.pair, version, 17, 1200);
+    spec.df = 1;
+    spec.opt_len = opt;
+    len = packet_build(plain, &spec);
+    fx_pkt_new(&p, plain, len, 0, 0);
+    assert_status(ipsec_outbound(&two.pair.a.ips, &p.pkt), IPSEC_ERR_ROOM);
+    head = p.pkt.head;
+    tail = p.pkt.tail;
+    fx_pkt_free(&p);
+    fx_pkt_new(&p, plain, len, head, tail);
+    assert_status(ipsec_outbound(&two.pair.a.ips, &p.pkt), IPSEC_OK);
+    assert_ptr_equal(p.pkt.buf.data, p.mem);
+    assert_int_equal(p.pkt.buf.len, p.size);
+    n = p.pkt.buf.len;
+    memcpy(wire, p.pkt.buf.data, n);
+    fx_pkt_free(&p);
+    assert_status(pair_open(&two.pair, wire, n, &p), IPSEC_OK);
+    assert_true(fx_pkt_is(&p, plain, len));
+    fx_pkt_free(&p);
+    spec.payload = 1500;
+    fx_pkt_build(&p, &spec, head, tail + 3);
+    assert_status(ipsec_outbound(&two.pair.a.ips, &p.pkt),
+                  IPSEC_ERR_TOO_BIG);
+    n = p.pkt.mtu;
+    fx_pkt_free(&p);
+    spec.payload -= len + 300 - n;
+    fx_pkt_build(&p, &spec, head, tail + 6);
+    assert_int_equal(p.pkt.buf.len, n);
+    assert_status(ipsec_outbound(&two.pair.a.ips, &p.pkt), IPSEC_OK);
+    assert_true(p.pkt.buf.len <= mtu && p.pkt.buf.len + 4 > mtu);
+    fx_pkt_free(&p);
+}
+
+static void
+test_bundle_transport_adjacency(void **state)
+{
+    uint16_t mtu;
+
+    (void)state;
+    for (mtu = 1400; mtu < 1408; mtu++) {
+        fx_note("mtu %u", mtu);
+        adjacent(IPSEC_MODE_TUNNEL, 4, 0, mtu);
+        adjacent(IPSEC_MODE_TUNNEL, 4, 12, mtu);
+        adjacent(IPSEC_MODE_TUNNEL, 6, 0, mtu);
+        adjacent(IPSEC_MODE_TRANSPORT, 4, 0, mtu);
+        adjacent(IPSEC_MODE_TRANSPORT, 4, 12, mtu);
+        adjacent(IPSEC_MODE_TRANSPORT, 6, 0, mtu);
+    }
 }
 
 /* attacks.md 119: one layer where two are asked for. */
@@ -371,6 +464,7 @@ main(void)
         T(test_bundle_missing_sa_burns_nothing),
         T(test_bundle_room_and_mtu),
         T(test_bundle_mtu_of_an_inner_layer),
+        T(test_bundle_transport_adjacency),
         T(test_bundle_inner_layer_alone),
         T(test_bundle_outer_layer_alone),
         T(test_bundle_wrong_order),

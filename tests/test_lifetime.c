@@ -394,6 +394,10 @@ test_lifetime_of_larval(void **state)
                       IPSEC_OK);
         assert_true(ipsec_tick(&fx.ips, 129) <= 130);
         assert_int_equal(fx.events, 0);
+        if (!tables) {
+            assert_int_equal(ipsec_tick(&fx.ips, 130), 190);
+            assert_int_equal(fx.events, 1);
+        }
         ipsec_tick(&fx.ips, 194); /* a sweep of a table takes 64 seconds */
         assert_int_equal(fx_events(&fx, &in, IPSEC_EVENT_HARD), 1);
         ipsec_tick(&fx.ips, 300);
@@ -420,6 +424,44 @@ test_lifetime_of_completed_larval(void **state)
     assert_int_equal(pair.a.events, 0);
     ipsec_tick(A, 39);
     assert_int_equal(hard(), 1);
+}
+
+/* A table is swept in 64 seconds, a part of it each: everybody's turn comes,
+ * however the seconds come. */
+static void
+test_lifetime_sweep_of_a_table(void **state)
+{
+    static const struct ipsec_lifetime life = { .hard_s = 1 };
+    static const uint32_t steps[] = { 1, 3, 63, 64, 65, 1000 };
+    static struct ipsec_sad_bucket table[256];
+    static struct fx_sa s[100];
+    static struct fx fx;
+    uint32_t t, n, bits;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT(steps) * 3; i++) {
+        bits = (uint32_t)(i / COUNT(steps)) * 4; /* 1, 16 and 256 buckets */
+        fx_config(&fx, 1);
+        fx.cfg.sad = table;
+        fx.cfg.sad_len = (size_t)1 << bits;
+        assert_status(ipsec_init(&fx.ips, &fx.cfg), IPSEC_OK);
+        for (n = 0; n < COUNT(s); n++) {
+            fx_sa_set(&s[n], &suites[GCM128], IPSEC_IN, IPSEC_MODE_TUNNEL,
+                      5000 + n, "10.0.0.1", "10.0.0.2");
+            s[n].params.life = &life;
+            assert_status(fx_sa_add(&fx, &s[n]), IPSEC_OK);
+        }
+        for (t = 1; t < 66; t += steps[i % COUNT(steps)]) {
+            assert_int_equal(ipsec_tick(&fx.ips, t), t + 1);
+        }
+        ipsec_tick(&fx.ips, t);
+        fx_note("%u buckets, steps of %u", 1u << bits,
+                steps[i % COUNT(steps)]);
+        assert_status((int)fx.events, COUNT(s));
+        ipsec_tick(&fx.ips, t + 5000);
+        assert_int_equal(fx.events, COUNT(s));
+    }
 }
 
 /* No lifetime, nothing to tell. */
@@ -457,6 +499,7 @@ main(void)
         cmocka_unit_test(test_lifetime_numbers_never_wrap),
         cmocka_unit_test(test_lifetime_of_larval),
         cmocka_unit_test(test_lifetime_of_completed_larval),
+        cmocka_unit_test(test_lifetime_sweep_of_a_table),
         cmocka_unit_test(test_lifetime_none),
     };
 

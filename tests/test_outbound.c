@@ -76,6 +76,25 @@ test_outbound_three_actions(void **state)
     assert_true(pair.out.sa.packets == 1);
 }
 
+/* Results of an earlier call are not left over. */
+static void
+test_outbound_results_are_of_this_call(void **state)
+{
+    struct ipsec_sa *none[IPSEC_DEPTH] = { NULL };
+
+    (void)state;
+    begin(IPSEC_MODE_TUNNEL, 4);
+    p.pkt.buf.end = p.pkt.buf.data + p.pkt.buf.len;
+    assert_status(ipsec_outbound(A, &p.pkt), IPSEC_ERR_ROOM);
+    assert_true(p.pkt.head != 0 && p.pkt.tail != 0);
+    p.pkt.mtu = 99;
+    p.pkt.layers = 3;
+    pair.pa.action = IPSEC_ACTION_BYPASS;
+    assert_status(ipsec_outbound(A, &p.pkt), IPSEC_BYPASS);
+    assert_int_equal(p.pkt.head | p.pkt.tail | p.pkt.mtu | p.pkt.layers, 0);
+    assert_memory_equal(p.pkt.sa, none, sizeof none);
+}
+
 static void
 test_outbound_no_policy(void **state)
 {
@@ -440,6 +459,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_outbound_three_actions),
+        T(test_outbound_results_are_of_this_call),
         T(test_outbound_no_policy),
         T(test_outbound_policy_by_direction_and_spd),
         T(test_outbound_malformed),

@@ -114,6 +114,7 @@ offer_all(void)
         if (model.top <= UINT64_MAX - n) {
             offer(model.top + n);
         }
+        offer((n - 1) ^ 0xffffffff); /* left of the very first number */
     }
 }
 

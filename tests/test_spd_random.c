@@ -288,12 +288,40 @@ test_spd_index_with_one_shape(void **state)
     }
 }
 
+/* A tuple that lost its last policy is there for another shape. */
+static void
+test_spd_index_uses_tuples_again(void **state)
+{
+    struct ipsec_policy p, q;
+    unsigned bits;
+
+    (void)state;
+    fx_config(&index_, 1);
+    index_.index.tuple_len = 1;
+    assert_status(ipsec_init(&index_.ips, &index_.cfg), IPSEC_OK);
+    for (bits = 0; bits <= 32; bits++) {
+        memset(&p, 0, sizeof p);
+        p.dir = IPSEC_OUT;
+        p.sel.version = 4;
+        p.sel.local.bits = (uint8_t)bits;
+        q = p;
+        q.sel.remote.bits = 1;
+        assert_status(ipsec_spd_add(&index_.ips, &p), IPSEC_OK);
+        assert_status(ipsec_spd_add(&index_.ips, &q), IPSEC_OK);
+        assert_int_equal(p.tuple, 1);
+        assert_int_equal(q.tuple, 0); /* one too many: in the list */
+        ipsec_spd_remove(&index_.ips, &p);
+        ipsec_spd_remove(&index_.ips, &q);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spd_list_index_and_model_agree),
         cmocka_unit_test(test_spd_index_with_one_shape),
+        cmocka_unit_test(test_spd_index_uses_tuples_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

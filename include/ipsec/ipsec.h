@@ -99,7 +99,8 @@ struct ipsec_pkt {
     /* results */
     uint8_t              layers;   /**< how many SAs: 0 is "in clear" */
     struct ipsec_sa     *sa[IPSEC_DEPTH]; /**< in the order applied; valid
-                                    *   until the next call on the SAD */
+                                    *   until the next call on the SAD. NULL:
+                                    *   a callback has removed it */
     uint16_t             head, tail; /**< of IPSEC_ERR_ROOM: what it takes */
     uint16_t             mtu;      /**< of IPSEC_ERR_TOO_BIG */
 

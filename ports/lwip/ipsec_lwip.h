@@ -57,14 +57,16 @@ extern "C" {
  * Threads. Everything under lwIP's core lock, the engine's done() too, which
  *          must not be called from within another packet's way through lwIP:
  *          use the main loop or tcpip_callback(). Crypto runs on the stack of
- *          that thread, below which the port needs about 600 bytes.
+ *          that thread, of which the port takes 1 KiB (Cortex-M4: 700 bytes on
+ *          the way in, 500 out; an application may send from its callback).
  * MTU.     netif->mtu becomes 65535 and mtu6 0: so lwIP hands over whole
  *          datagrams, as transport mode demands (RFC 4303 section 3.3.4). The
  *          real one is port.mtu; who writes netif->mtu later, as PPP does,
- *          changes that. What has grown too long is fragmented afterwards, and
- *          the MSS option of TCP is lowered to what fits, so TCP never needs
- *          it. MTU options of router advertisements have no effect, "packet
- *          too big" about the outer packets does, down to 1280.
+ *          changes that with the next packet or ipsec_lwip_poll(). What has
+ *          grown too long is fragmented afterwards, and the MSS option of TCP
+ *          is lowered to what fits, so TCP never needs it. MTU options of
+ *          router advertisements have no effect, "packet too big" about the
+ *          outer packets does, down to 1280.
  * Route.   A protected packet leaves on the netif that lwIP chose for the
  *          packet inside; next hop there is that of the outer destination.
  * Loop.    What lwIP loops back to an address of its own on an attached netif

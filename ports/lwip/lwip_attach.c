@@ -175,8 +175,10 @@ ipsec_lwip_attach(struct ipsec_lwip *port, struct netif *netif,
     port->sa_generation = ips->sa_generation;
     wrap(port, netif);
     ipsec_lwip_set_mtu(port);
-#if LWIP_IPV6
+#if defined(LWIP_RAND)
     port->frag_id = LWIP_RAND();
+#else
+    port->frag_id = sys_now();
 #endif
 #if LWIP_CHECKSUM_CTRL_PER_NETIF
     netif->chksum_flags |= GEN_ALL;

@@ -191,13 +191,13 @@ def main():
     p.add_argument('--build', required=True, help='for logs and RAM disk')
     p.add_argument('--cache', required=True, help='for the kernel package')
     p.add_argument('--device', required=True, help='the program')
-    p.add_argument('--filter', default='', help='parts of names')
-    p.add_argument('--list', action='store_true', help='only names')
+    p.add_argument('--filter', default='', help='parts of names; or --list')
     args = p.parse_args()
     signal.signal(signal.SIGTERM, terminated)
     signal.signal(signal.SIGHUP, terminated)
     it = Interop(args)
-    if args.list:
+    if args.filter == '--list':
+        it.filters = []
         print('\n'.join(n for _, runs in it.links() for n in runs))
         it.clean_up()
         return 0

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#include "lan.h"
+
+int
+main(void)
+{
+    int failed = 0;
+
+    failed += tests_exchange();
+    failed += tests_fragments();
+    failed += tests_tcp();
+    failed += tests_waiting();
+    failed += tests_port();
+    failed += tests_leaks();
+    return failed != 0;
+}

@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Settings of lwIP with which the port would not be safe are refused by the
+# compiler, in words that say what to write.
+set -u
+
+failed=0
+
+compile() {
+    ${CC:-cc} -std=c99 -fsyntax-only -DLAN_HOST -Iinclude -Itests/lwip \
+        -Iports/lwip -I"$LWIP_DIR/src/include" "$@" \
+        ports/lwip/lwip_attach.c 2>&1
+}
+
+# refused WORDS FLAGS...
+refused() {
+    words=$1
+    shift
+    out=$(compile "$@")
+    if [ $? -eq 0 ]; then
+        echo "accepted: $*"
+        failed=1
+    elif ! echo "$out" | grep -F "#error" | grep -qF "$words" &&
+         ! echo "$out" | grep -F "error:" | grep -qF "$words"; then
+        echo "no word of \"$words\" for: $*"
+        echo "$out" | head -n 3
+        failed=1
+    fi
+}
+
+if ! compile; then
+    echo "refused as it is"
+    failed=1
+fi
+refused LWIP_HOOK_FILENAME -DLWIP_HOOK_FILENAME='"stddef.h"'
+for sum in IP UDP TCP ICMP ICMP6; do
+    refused 'CHECKSUM_GEN_*' -DCHECKSUM_GEN_$sum=0
+done
+refused LWIP_ND6_ALLOW_RA_UPDATES -DLWIP_DHCP=1 -DLWIP_ND6_ALLOW_RA_UPDATES=0
+refused IPSEC_LWIP_REASS -DIPSEC_LWIP_REASS=0
+refused IPSEC_LWIP_PIECES -DIPSEC_LWIP_PIECES=1
+exit $failed

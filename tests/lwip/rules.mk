@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+# The lwIP port, in one process with lwIP: built with each kind of lwIP that
+# lwipopts.h knows, and with each version of it that is there.
+
+LAN_FILES := $(addprefix core/,init def inet_chksum ip mem memp netif pbuf \
+               raw stats tcp tcp_in tcp_out timeouts udp) \
+             $(addprefix core/ipv4/,acd dhcp etharp icmp igmp ip4 ip4_addr \
+               ip4_frag) \
+             $(addprefix core/ipv6/,ethip6 icmp6 inet6 ip6 ip6_addr \
+               ip6_frag mld6 nd6) \
+             netif/ethernet
+LAN_SRC   := $(wildcard tests/lwip/*.c) $(wildcard ports/lwip/*.c) \
+             tests/fake/crypto.c tests/fake/fixture.c tests/fake/packet.c
+LAN_TREES := $(LWIP_DIR:/=) $(foreach t,$(wildcard $(DEPS)/lwip-*[0-9]),\
+               $(if $(filter $(notdir $t),$(notdir $(LWIP_DIR:/=))),,$t))
+
+LAN_COMPILE = @mkdir -p $(@D); echo '  CC      $@'; \
+              $(CC) $(CFLAGS) $(SAN) -MD -MP -c -o $@ $<
+
+# How a version of lwIP is told where its memory comes from.
+lan_flags = $(if $(shell grep -s mem_clib_malloc $1/src/core/mem.c),-DLAN_LIBC)
+
+# $1: kind, $2: lwIP's tree, $3: name of the program, $4: flags
+define LAN_RULES
+LAN_OBJ_$3 := $$(patsubst $2/src/%.c,$(BUILD)/san/$3/lwip/%.o,\
+                $$(wildcard $$(LAN_FILES:%=$2/src/%.c))) \
+              $$(LAN_SRC:%.c=$(BUILD)/san/$3/%.o)
+
+$(BUILD)/san/$3/lwip/%.o: $2/src/%.c $$(SETTINGS)
+	$$(LAN_COMPILE) -std=gnu99 -w -DLAN_$1 $4 -Itests/lwip -Iports/lwip \
+	    -I$2/src/include
+
+$(BUILD)/san/$3/%.o: %.c $$(SETTINGS) | $$(CMOCKA_DEP)
+	$$(LAN_COMPILE) -std=c99 $$(WARN) -DLAN_$1 $4 -Iinclude -Itests \
+	    -Itests/lwip -Iports/lwip -isystem $2/src/include $$(CMOCKA_CFLAGS)
+
+$(BUILD)/tests/$3: $$(LAN_OBJ_$3) $(LIB_SAN) $$(CMOCKA_DEP)
+	@mkdir -p $$(@D); echo '  LD      $$@'; \
+	$$(CC) $$(CFLAGS) $$(SAN) -o $$@ $$(LAN_OBJ_$3) $(LIB_SAN) \
+	    $$(CMOCKA_LIBS)
+
+TESTS += $(BUILD)/tests/$3
+endef
+
+LAN_KINDS := HOST GATEWAY IP4 IP6
+
+lan_name = test_$(notdir $2)_$(shell echo $1 | tr A-Z a-z)
+$(foreach tree,$(LAN_TREES),$(foreach kind,$(LAN_KINDS),\
+    $(eval $(call LAN_RULES,$(kind),$(tree),$(call lan_name,$(kind),$(tree)),\
+            $(call lan_flags,$(tree))))))
+
+export LWIP_DIR
+TEST_SCRIPTS += tests/lwip/refuse.sh
