@@ -247,8 +247,12 @@ test_inbound_transit_of_our_own(void **state)
 static void
 test_inbound_fragments_of_esp(void **state)
 {
-    static const struct { const char *ext; uint8_t mf; uint16_t frag; int want; }
-    row[] = {
+    static const struct {
+        const char *ext;
+        uint8_t mf;
+        uint16_t frag;
+        int want;
+    } row[] = {
         { NULL, 1, 0, IPSEC_ERR_FRAGMENT }, { NULL, 0, 3, IPSEC_ERR_FRAGMENT },
         { "f", 0, 0, IPSEC_ERR_FRAGMENT }, { "l", 0, 0, IPSEC_ERR_FRAGMENT },
         { "hl", 0, 0, IPSEC_ERR_FRAGMENT }

@@ -14,6 +14,9 @@ extern "C" {
  * Synchronous: run() never answers PENDING. Set ipsec_config.crypto or
  * ipsec_sa_params.crypto to &ipsec_mbedtls.
  *
+ * Memory. A key takes 744 bytes at most (AES-CBC or -CTR with HMAC-SHA2-512,
+ * on a 64-bit machine).
+ *
  * Heap. run() allocates nothing. Nor does key_init(), except that for GCM,
  * GMAC and CCM mbedTLS itself takes its AES context from its allocator (288
  * bytes with 2.28 on a 64-bit machine), and key_wipe() gives it back, erased.

@@ -222,7 +222,7 @@ build6(uint8_t *p, const struct packet_spec *spec,
     size_t len = 40;
 
     p[0] = (uint8_t)(0x60 | spec->tos >> 4);
-    p[1] = (uint8_t)(spec->tos << 4 | (spec->label >> 16 & 15));
+    p[1] = (uint8_t)((unsigned)spec->tos << 4 | (spec->label >> 16 & 15));
     set16(p + 2, spec->label & 0xffff);
     p[6] = *e != '\0' ? ext_proto(*e) : spec->proto;
     p[7] = spec->ttl ? spec->ttl : 64;
