@@ -48,14 +48,14 @@ policy_of(const struct ipsec *ips, struct ipsec_pkt *pkt,
 
 /* May `sa` carry a packet between these addresses, as this policy asks? */
 static int
-sa_check(const struct ipsec *ips, const struct ipsec_pkt *pkt,
+sa_check(const struct ipsec *ips, int transit,
          const struct ipsec_policy *policy, const struct ipsec_sa *sa,
          const struct ipsec_addr *local, const struct ipsec_addr *remote)
 {
     int rc = ipsec_policy_accepts(policy, sa);
 
     if (rc == IPSEC_OK && sa->mode == IPSEC_MODE_TRANSPORT) {
-        if (pkt->flags & IPSEC_PKT_TRANSIT) {
+        if (transit) {
             return IPSEC_ERR_MODE; /* RFC 4301 section 4.1 */
         }
         if (!ipsec_addr_equal(local, &sa->local) ||
@@ -77,7 +77,7 @@ bundle_hold(struct ipsec *ips, struct ipsec_pkt *pkt,
     const struct ipsec_config *cfg = ips->cfg;
     const struct ipsec_addr *local = &flow->local, *remote = &flow->remote;
     struct ipsec_sa *sa;
-    int rc;
+    int rc, transit = pkt->flags & IPSEC_PKT_TRANSIT;
 
     for (; policy != NULL; policy = policy->outer) {
         if (pkt->held == IPSEC_DEPTH) {
@@ -92,12 +92,15 @@ bundle_hold(struct ipsec *ips, struct ipsec_pkt *pkt,
             return IPSEC_ERR_NO_SA;
         }
         ipsec_sa_hold(pkt, sa);
-        rc = sa_check(ips, pkt, policy, sa, local, remote);
+        rc = sa_check(ips, transit, policy, sa, local, remote);
         if (rc != IPSEC_OK) {
             return rc;
         }
         local = &sa->local;
         remote = &sa->remote;
+        if (sa->mode == IPSEC_MODE_TUNNEL) {
+            transit = 0; /* the packet round it is ours */
+        }
     }
     return IPSEC_OK;
 }
@@ -239,6 +242,17 @@ layer_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     return ipsec_op_run(pkt, pkt->sa[pkt->stage]);
 }
 
+/* The packet has a new header by now: that is the one to tell of. */
+static int
+layer_drop(struct ipsec *ips, struct ipsec_pkt *pkt, int status,
+           struct ipsec_sa *sa)
+{
+    struct ipsec_flow flow;
+    int rc = ipsec_flow_parse(&flow, IPSEC_OUT, &pkt->buf);
+
+    return drop(ips, pkt, status, rc == IPSEC_OK ? &flow : NULL, sa);
+}
+
 /* An operation ended with `rc`: this layer's end, and all further ones. */
 static int
 go_on(struct ipsec *ips, struct ipsec_pkt *pkt, int rc)
@@ -264,7 +278,7 @@ go_on(struct ipsec *ips, struct ipsec_pkt *pkt, int rc)
             rc = layer_seal(pkt, &ip);
         }
     }
-    return rc == IPSEC_PENDING ? rc : drop(ips, pkt, rc, NULL, sa);
+    return rc == IPSEC_PENDING ? rc : layer_drop(ips, pkt, rc, sa);
 }
 
 static int

@@ -121,14 +121,14 @@ test_alg_lengths_of_keys(void **state)
     (void)state;
     for (i = 0; i < COUNT(encrs); i++) {
         e = &encrs[i];
-        for (len = 0; len < 80; len++) {
+        for (len = 0; len < 300; len++) {
             assert_status(find(e->id, len, e->aead ? 0 : 12, e->aead ? 0 : 32,
                                &alg),
                           key_is_right(e, len) ? IPSEC_OK : IPSEC_ERR_KEY);
         }
         for (k = 0; k < COUNT(integs) && !e->aead; k++) {
             m = &integs[k];
-            for (len = 0; len < 80; len++) {
+            for (len = 0; len < 300; len++) {
                 assert_status(find(e->id, e->key[0], m->id, len, &alg),
                               len == m->key ? IPSEC_OK : IPSEC_ERR_KEY);
             }
@@ -213,6 +213,95 @@ test_alg_every_pair(void **state)
     assert_int_equal(weak, 9 * IDS + (IDS - 9) * 3);
 }
 
+/* All numbers there are: what is not in the table is refused. */
+static void
+test_alg_numbers(void **state)
+{
+    struct ipsec_alg alg;
+    unsigned id;
+
+    (void)state;
+    for (id = 0; id < 65536; id++) {
+        if (integ_fact((uint16_t)id) == NULL) {
+            assert_status(find(12, 16, (uint16_t)id, 16, &alg),
+                          want(12, (uint16_t)id));
+        }
+        if (encr_fact((uint16_t)id) == NULL) {
+            assert_status(find((uint16_t)id, 20, 0, 0, &alg),
+                          want((uint16_t)id, 0));
+        }
+    }
+}
+
+static struct ipsec_keymat
+keymat(const struct suite *s)
+{
+    struct ipsec_keymat km;
+
+    memset(&km, 0, sizeof km);
+    km.encr = s->encr;
+    km.integ = s->integ;
+    km.encr_key_len = s->encr_key;
+    km.integ_key_len = s->integ_key;
+    return km;
+}
+
+/* What the other tests believe. */
+static void
+test_alg_agrees_with_suites(void **state)
+{
+    struct ipsec_keymat km;
+    struct ipsec_alg alg;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < SUITES; i++) {
+        fx_note("%s", suites[i].name);
+        km = keymat(&suites[i]);
+        assert_status(ipsec_alg_find(&alg, &km), IPSEC_OK);
+        assert_int_equal(alg.iv_len, suites[i].iv);
+        assert_int_equal(alg.align, suites[i].align);
+        assert_int_equal(alg.icv_len, suites[i].icv);
+        assert_int_equal((alg.flags & ALG_AEAD) != 0, suites[i].integ == 0);
+        assert_int_equal((alg.flags & ALG_IV_TEXT) != 0,
+                         suites[i].encr == IPSEC_ENCR_AES_CBC);
+    }
+}
+
+/* A key that was never filled in is zero; one that was agreed on may be. */
+static void
+test_alg_keys_of_zeros(void **state)
+{
+    uint8_t encr[36] = { 0 }, integ[32] = { 0 };
+    struct ipsec_keymat km;
+    size_t i;
+
+    (void)state;
+    km = keymat(&suites[CBC256]);
+    km.encr_key = encr;
+    km.integ_key = integ;
+    assert_status(ipsec_key_check(&km, 1), IPSEC_OK);
+    assert_status(ipsec_key_check(&km, 0), IPSEC_ERR_KEY);
+    for (i = 0; i < 32; i++) {
+        encr[i] = 0x80;
+        assert_status(ipsec_key_check(&km, 0), IPSEC_ERR_KEY);
+        integ[31 - i] = 1;
+        assert_status(ipsec_key_check(&km, 0), IPSEC_OK);
+        encr[i] = 0;
+        assert_status(ipsec_key_check(&km, 0), IPSEC_ERR_KEY);
+        integ[31 - i] = 0;
+    }
+    km.encr_key = NULL;
+    assert_status(ipsec_key_check(&km, 1), IPSEC_ERR_KEY);
+    km.encr_key = encr;
+    km.integ_key = NULL;
+    assert_status(ipsec_key_check(&km, 1), IPSEC_ERR_KEY);
+    km = keymat(&suites[NULL_SHA256]);
+    integ[0] = 1;
+    km.integ_key = integ;
+    assert_status(ipsec_key_check(&km, 0), IPSEC_OK);
+}
+
 int
 main(void)
 {
@@ -220,6 +309,9 @@ main(void)
         cmocka_unit_test(test_alg_lengths_of_keys),
         cmocka_unit_test(test_alg_layout),
         cmocka_unit_test(test_alg_every_pair),
+        cmocka_unit_test(test_alg_numbers),
+        cmocka_unit_test(test_alg_agrees_with_suites),
+        cmocka_unit_test(test_alg_keys_of_zeros),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,11 @@ check_drop(struct fx *fx, int dir, int reason, size_t spi)
     assert_int_equal(fx->audit[0].status, reason);
     assert_int_equal(fx->audit[0].dir, dir);
     assert_int_equal(fx->audit[0].spi, spi);
+    /* of the header that is outermost by now (RFC 4303 section 4) */
+    assert_int_equal(fx->audit[0].flow.proto, 50);
+    assert_int_equal(fx->audit[0].flow.opaque, 1);
+    assert_int_equal(fx->audit[0].flow.local.version,
+                     spi == 0x1001 ? 6 : 4);
 }
 
 /* Let call `n` of A fail, at the beginning or at the end of the operation. */

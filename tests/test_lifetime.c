@@ -269,6 +269,34 @@ test_lifetime_by_sequence_number(void **state)
     assert_true(pair.out.sa.seq == 8);
 }
 
+/* Inbound, too, the last number allowed is the one that reaches it. */
+static void
+test_lifetime_by_sequence_number_inbound(void **state)
+{
+    struct packet_spec spec;
+    uint8_t wire[512];
+    size_t len;
+    int i;
+
+    (void)state;
+    begin(&suites[GCM128], 0);
+    pair.in.life.soft_seq = 2;
+    pair.in.life.hard_seq = 3;
+    pair_begin(&pair);
+    spec = pair_spec(&pair, 4, 17, 10);
+    for (i = 1; i <= 5; i++) {
+        len = pair_seal(&pair, &spec, wire);
+        assert_status(pair_offer(&pair, wire, len),
+                      i <= 3 ? IPSEC_OK : IPSEC_ERR_SEQ_OVERFLOW);
+        assert_int_equal(fx_events(&pair.b, &pair.in.sa, IPSEC_EVENT_SOFT),
+                         i >= 2);
+        assert_int_equal(fx_events(&pair.b, &pair.in.sa, IPSEC_EVENT_HARD),
+                         i >= 3);
+    }
+    assert_int_equal(pair.b.st.opens, 3);
+    assert_true(pair.in.sa.seq == 3);
+}
+
 /* Raised in good time, the hard limit is never met. */
 static void
 test_lifetime_reservation_raised_from_the_soft_event(void **state)
@@ -492,6 +520,7 @@ main(void)
         cmocka_unit_test(test_lifetime_by_bytes_inbound),
         cmocka_unit_test(test_lifetime_by_time_inbound),
         cmocka_unit_test(test_lifetime_by_sequence_number),
+        cmocka_unit_test(test_lifetime_by_sequence_number_inbound),
         cmocka_unit_test(
             test_lifetime_reservation_raised_from_the_soft_event),
         cmocka_unit_test(test_lifetime_reservation_outlives_the_soft_time),

@@ -193,6 +193,36 @@ test_a_length_that_grew_meanwhile_is_not_cut_to_16_bits(void **state)
     fx_pkt_free(&p);
 }
 
+/* The packet round a tunnel is the gateway's own: transport mode may carry it,
+ * though it may not carry what is inside (RFC 4301 section 4.1). */
+static void
+test_a_gateway_may_send_its_own_tunnel_in_transport_mode(void **state)
+{
+    struct packet_spec spec = { .src = "10.1.0.1", .dst = "10.2.0.2",
+                                .proto = 17 };
+
+    (void)state;
+    setup();
+    fx.st.mode = FAKE_SYNC;
+    out.params.mode = IPSEC_MODE_TRANSPORT;
+    out.params.remote = in.params.remote;
+    begin();
+    fx_pkt_build(&p, &spec, 99, 99);
+    p.pkt.flags = IPSEC_PKT_TRANSIT;
+    assert_status(ipsec_outbound(&fx.ips, &p.pkt), IPSEC_OK);
+    assert_int_equal(p.pkt.layers, 2);
+    fx_pkt_free(&p);
+
+    ipsec_spd_remove(&fx.ips, &inner);
+    inner.outer = NULL;
+    inner.reqid = 2;
+    assert_status(ipsec_spd_add(&fx.ips, &inner), IPSEC_OK);
+    fx_pkt_build(&p, &spec, 99, 99);
+    p.pkt.flags = IPSEC_PKT_TRANSIT;
+    assert_status(ipsec_outbound(&fx.ips, &p.pkt), IPSEC_ERR_MODE);
+    fx_pkt_free(&p);
+}
+
 int
 main(void)
 {
@@ -203,7 +233,9 @@ main(void)
         cmocka_unit_test(
             test_a_length_that_grew_meanwhile_is_not_cut_to_16_bits),
         cmocka_unit_test(test_a_header_that_grew_meanwhile_stays_in_the_buffer),
-        cmocka_unit_test(test_an_event_between_layers_may_update_the_next)
+        cmocka_unit_test(test_an_event_between_layers_may_update_the_next),
+        cmocka_unit_test(
+            test_a_gateway_may_send_its_own_tunnel_in_transport_mode),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

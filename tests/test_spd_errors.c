@@ -72,6 +72,8 @@ FAULT(ports_opaque, ports(p, 6, 65535, 0, 1))
 FAULT(ports_nearly_opaque, ports(p, 6, 65535, 1, 1))
 FAULT(ports_nearly_opaque_2, ports(p, 6, 65534, 0, 0))
 FAULT(ports_unset, p->sel.local_port_lo = 9) /* not looked at */
+FAULT(ports_unset_back, p->sel.proto = 6; p->sel.local_port_lo = 9;
+      p->sel.remote_port_lo = 9)
 FAULT(version_5, p->sel.version = 5)
 FAULT(bits_33, p->sel.version = 4; p->sel.local.bits = 33)
 FAULT(bits_32, p->sel.version = 4; p->sel.local.bits = 32)
@@ -107,7 +109,7 @@ static const struct fault faults[] = {
     BAD(ports_nearly_opaque_2, PORTS),
     GOOD(ports_tcp), GOOD(ports_udp), GOOD(ports_sctp), GOOD(ports_dccp),
     GOOD(ports_udplite), GOOD(ports_icmp), GOOD(ports_icmpv6),
-    GOOD(ports_opaque), GOOD(ports_unset),
+    GOOD(ports_opaque), GOOD(ports_unset), GOOD(ports_unset_back),
     BAD(version_5, PREFIX), BAD(bits_33, PREFIX), BAD(bits_129, PREFIX),
     BAD(bits_remote_33, PREFIX), BAD(bits_local_129, PREFIX),
     BAD(bits_no_version, PREFIX), BAD(bits_no_version_remote, PREFIX),

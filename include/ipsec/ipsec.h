@@ -62,8 +62,10 @@ struct ipsec_stats {
     size_t out_drop[IPSEC_DROP_COUNT];
 };
 
-/** A policy that a caller remembers, e.g. with a socket. Good only for
- * packets of one flow; revalidated by the library. Zeroed: none. */
+/** A policy that a caller remembers. Zeroed: none. It must belong to one
+ * context and to one flow (addresses, protocol, ports), as that of a connected
+ * socket does: the library looks it up again when the SPD has changed, but not
+ * whether a packet of another flow would have a better one. */
 struct ipsec_hint {
     struct ipsec_policy *policy;
     uint32_t             generation;
@@ -190,7 +192,9 @@ int ipsec_init(struct ipsec *ips, const struct ipsec_config *cfg);
 
 /**
  * Tell the library the time, on any clock that only goes forward (an earlier
- * time than the last is ignored), and let it raise `sa_event`. The library
+ * time than the last is ignored), and let it raise `sa_event`. Tell it before
+ * the first SA is added or reserved: its lifetime begins at the time last
+ * told. The library
  * never asks for the time: between calls it stands still. A SAD with a table
  * is swept a part at a time, all of it in 64 seconds, so events may be that
  * late (leave more between soft and hard); no packet passes a hard lifetime

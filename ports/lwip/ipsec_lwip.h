@@ -124,8 +124,10 @@ struct ipsec_lwip_reass {
                                      * where it names what follows */
     u8_t  next;                     /* ... and what that is */
     u8_t  count;
-    u8_t  version, proto, opened;
+    u8_t  version, proto;
     u8_t  addr[32];                 /* source and destination */
+    u32_t over[IPSEC_DEPTH];        /* reqids of the SAs it came over; all 0:
+                                     * in clear */
 };
 
 /** A netif with IPsec. Zero it. */

@@ -160,8 +160,48 @@ clamp(struct ipsec_lwip *port, const struct ipsec_buf *buf)
     }
 }
 
-/* The fragments of `p` came over the right SAs: but as a whole it shows its
- * ports, and policy may not want these. Nor is it ESP, which would be ours to
+/* The reqids of the SAs that a packet came over. 0: one of them is gone, for a
+ * callback removed it at its limit. */
+static int
+over_take(u32_t *over, const struct ipsec_pkt *pkt)
+{
+    size_t i;
+
+    memset(over, 0, IPSEC_DEPTH * sizeof *over);
+    for (i = 0; i < pkt->layers; i++) {
+        if (pkt->sa[i] == NULL) {
+            return 0;
+        }
+        over[i] = pkt->sa[i]->reqid;
+    }
+    return 1;
+}
+
+/* Do these SAs, from the innermost outward, answer to `policy`? That more of
+ * them were allowed was seen fragment by fragment. */
+static int
+is_answered(const struct ipsec_policy *policy, const struct ipsec_pkt *pkt)
+{
+    const struct ipsec_sa *sa;
+    size_t i = pkt->layers;
+
+    for (; policy != NULL; policy = policy->outer) {
+        if (i == 0 || policy->action != IPSEC_ACTION_PROTECT) {
+            return 0;
+        }
+        sa = pkt->sa[--i];
+        if (sa->reqid != policy->reqid ||
+            (policy->proto != 0 && policy->proto != sa->proto) ||
+            (policy->mode != 0 && policy->mode != sa->mode)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* The fragments of `p` were allowed as such, over the SAs of the last of them:
+ * but as a whole it shows its ports, and policy may want others for these, or
+ * none (RFC 4301 section 5.2 step 4). Nor is it ESP, which would be ours to
  * open. */
 static int
 is_welcome(const struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
@@ -175,7 +215,7 @@ is_welcome(const struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
     }
     flow.spd_id = pkt->sa[pkt->layers - 1]->spd_id;
     policy = ipsec_spd_lookup(port->ips, IPSEC_IN, &flow);
-    return policy != NULL && policy->action == IPSEC_ACTION_PROTECT &&
+    return policy != NULL && is_answered(policy, pkt) &&
            flow.proto != IPSEC_PROTO_ESP && flow.proto != IPSEC_PROTO_AH;
 }
 
@@ -184,6 +224,7 @@ void
 ipsec_lwip_opened(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
                   struct pbuf *p, int rc)
 {
+    u32_t over[IPSEC_DEPTH];
     struct ipsec_buf buf;
     struct pbuf *q = p;
 
@@ -193,7 +234,12 @@ ipsec_lwip_opened(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
     }
     if (rc == IPSEC_OK) {
         ipsec_lwip_fit(p, &pkt->buf);
-        q = ipsec_lwip_reass(port, p, 1);
+        if (!over_take(over, pkt) && ipsec_lwip_is_fragment(p)) {
+            port->frag_drop++; /* nobody can say with whom it may join */
+            (void)pbuf_free(p);
+            return;
+        }
+        q = ipsec_lwip_reass(port, p, over);
         if (q == NULL) {
             return;
         }
@@ -256,6 +302,7 @@ writable(struct ipsec_lwip *port, struct pbuf *p)
 static int
 input(struct pbuf *p, struct netif *inp)
 {
+    static const u32_t clear[IPSEC_DEPTH];
     struct ipsec_lwip *port = ipsec_lwip_find(inp);
     struct pbuf *q;
     int ours;
@@ -277,7 +324,7 @@ input(struct pbuf *p, struct netif *inp)
         (void)pbuf_free(p);
         return 1;
     }
-    q = ipsec_lwip_reass(port, p, 0);
+    q = ipsec_lwip_reass(port, p, clear);
     q = q == p ? writable(port, p) : q;
     if (q != NULL && !judge(port, q, ours)) {
         if (q == p) {

@@ -91,13 +91,16 @@ void ipsec_lwip_opened(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
 /* lwip_reass.c */
 
 /**
- * Take a fragment in. Those that came out of a tunnel (`opened`) and those
- * from the wire never meet.
+ * Take a fragment in. Only those meet that came `over` the same SAs, told by
+ * IPSEC_DEPTH reqids; all 0: from the wire, in clear.
  *
  * @return `p`, if it is none; another pbuf, with the whole datagram; or NULL.
  */
 struct pbuf *ipsec_lwip_reass(struct ipsec_lwip *port, struct pbuf *p,
-                              int opened);
+                              const u32_t *over);
+
+/* Is `p` a fragment, or does it pretend to be? */
+int ipsec_lwip_is_fragment(const struct pbuf *p);
 
 /* Drop those that are older than `ms`. */
 void ipsec_lwip_reass_expire(struct ipsec_lwip *port, u32_t ms);

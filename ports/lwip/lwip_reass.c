@@ -153,29 +153,61 @@ ipsec_lwip_reass_expire(struct ipsec_lwip *port, u32_t ms)
     }
 }
 
-/* The datagram of `f`; or a new one, the oldest making room for it. */
+static int
+is_clear(const u32_t *over)
+{
+    return over[0] == 0;
+}
+
+static int
+is_same(const struct ipsec_lwip_reass *r, const struct frag *f,
+        const u32_t *over)
+{
+    return r->count > 0 && r->id == f->id && r->proto == f->proto &&
+           r->version == f->version &&
+           memcmp(r->over, over, sizeof r->over) == 0 &&
+           memcmp(r->addr, f->addr, sizeof r->addr) == 0;
+}
+
+/* Should `r` make room sooner than `best`? A free place first, then what is
+ * in clear, for anybody can send that, then the oldest. */
+static int
+is_lesser(const struct ipsec_lwip_reass *r,
+          const struct ipsec_lwip_reass *best, u32_t now)
+{
+    if (r->count == 0 || best->count == 0) {
+        return best->count > 0;
+    }
+    if (is_clear(r->over) != is_clear(best->over)) {
+        return is_clear(r->over);
+    }
+    return now - r->since > now - best->since;
+}
+
+/* The datagram of `f`; or a new one, for which another has to make room; or
+ * NULL: a fragment in clear, and all places have what came over SAs. */
 static struct ipsec_lwip_reass *
-find(struct ipsec_lwip *port, const struct frag *f, int opened)
+find(struct ipsec_lwip *port, const struct frag *f, const u32_t *over)
 {
     struct ipsec_lwip_reass *r, *best = port->reass;
     u32_t now = sys_now();
 
     for (r = port->reass; r < port->reass + IPSEC_LWIP_REASS; r++) {
-        if (r->count > 0 && r->id == f->id && r->proto == f->proto &&
-            r->version == f->version && r->opened == opened &&
-            memcmp(r->addr, f->addr, sizeof r->addr) == 0) {
+        if (is_same(r, f, over)) {
             return r;
         }
-        if (best->count > 0 &&
-            (r->count == 0 || now - r->since > now - best->since)) {
+        if (is_lesser(r, best, now)) {
             best = r;
         }
+    }
+    if (best->count > 0 && is_clear(over) && !is_clear(best->over)) {
+        return NULL;
     }
     drop(port, best);
     best->id = f->id;
     best->proto = f->proto;
     best->version = f->version;
-    best->opened = (u8_t)opened;
+    memcpy(best->over, over, sizeof best->over);
     best->total = 0;
     best->since = now;
     memcpy(best->addr, f->addr, sizeof best->addr);
@@ -280,8 +312,17 @@ join(struct ipsec_lwip *port, struct ipsec_lwip_reass *r)
 }
 
 /* see lwip_inner.h */
+int
+ipsec_lwip_is_fragment(const struct pbuf *p)
+{
+    struct frag f;
+
+    return parse(p, &f) != 0;
+}
+
+/* see lwip_inner.h */
 struct pbuf *
-ipsec_lwip_reass(struct ipsec_lwip *port, struct pbuf *p, int opened)
+ipsec_lwip_reass(struct ipsec_lwip *port, struct pbuf *p, const u32_t *over)
 {
     struct ipsec_lwip_reass *r, alone;
     struct frag f;
@@ -295,8 +336,8 @@ ipsec_lwip_reass(struct ipsec_lwip *port, struct pbuf *p, int opened)
         memset(&alone, 0, sizeof alone);
         alone.version = f.version;
         /* one that is whole has nothing to do with others (RFC 6946) */
-        r = f.start == 0 && !f.more ? &alone : find(port, &f, opened);
-        rc = insert(r, &f, p);
+        r = f.start == 0 && !f.more ? &alone : find(port, &f, over);
+        rc = r != NULL ? insert(r, &f, p) : 1;
         if (rc == 0) {
             return is_whole(r) ? join(port, r) : NULL;
         }

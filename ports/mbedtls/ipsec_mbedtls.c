@@ -172,12 +172,15 @@ static int
 mac_check(struct key *key, const struct ipsec_op *op)
 {
     uint8_t mac[MAC_MAX];
+    int rc;
 
     if (key->mac->make(key->mac, mac_state(key), op, mac) != 0) {
         return IPSEC_ERR_CRYPTO;
     }
-    return mbedtls_ct_memcmp(mac, op->icv, key->mac->icv_len) == 0
+    rc = mbedtls_ct_memcmp(mac, op->icv, key->mac->icv_len) == 0
         ? IPSEC_OK : IPSEC_ERR_AUTH;
+    mbedtls_platform_zeroize(mac, sizeof mac); /* a forger's wish */
+    return rc;
 }
 
 static int

@@ -433,7 +433,120 @@ hidden_port(void **state)
     lan_end();
 }
 
+/* Policy wants reqid 1 for a port and reqid 2 for all else. Behind options no
+ * fragment shows its port: the whole, which came over 2, is refused all the
+ * same (RFC 4301 section 5.2 step 4). */
+static void
+other_sa(void **state)
+{
+    struct ipsec_policy one, rest;
+    struct packet_spec spec;
+    struct udp_pcb *pcb;
+    uint16_t port;
+    size_t n, i;
+
+    (void)state;
+    lan_begin(IPSEC_MODE_TUNNEL, 6, 0);
+    ipsec_spd_remove(&lan.dev.ips, &lan.all);
+    lan_policy(&one, IPSEC_ACTION_PROTECT, 10, 17, 4001, 4001);
+    one.reqid = 1;
+    lan_policy(&rest, IPSEC_ACTION_PROTECT, 20, 0, 0, 0);
+    rest.sel.set = 0;
+    rest.reqid = lan.in.sa.reqid = 2;
+    for (port = 4000; port <= 4001; port++) {
+        lan_clear();
+        pcb = lan_socket(port);
+        memset(&spec, 0, sizeof spec);
+        spec.src = FAR6;
+        spec.dst = DEV6;
+        spec.proto = 17;
+        spec.sport = 9;
+        spec.dport = port;
+        spec.payload = 40;
+        spec.ext = "D";
+        n = packet_cut(cut, ip, packet_build(ip, &spec), 24, ++id);
+        for (i = 0; i < n; i++) {
+            peer_send(cut[i].ip, cut[i].len);
+        }
+        assert_int_equal(lan.gots, port == 4000);
+        assert_int_equal(lan.port.frag_drop, port == 4001);
+        udp_remove(pcb);
+    }
+    ipsec_spd_remove(&lan.dev.ips, &one);
+    ipsec_spd_remove(&lan.dev.ips, &rest);
+    lan_end();
+}
+
 #endif
+
+static void
+remove_it(struct fx *fx, struct ipsec_sa *sa, int event)
+{
+    if (event == IPSEC_EVENT_HARD) {
+        (void)ipsec_sad_remove(&fx->ips, sa);
+    }
+}
+
+/* The last packet that an SA may carry brings the last fragment, and the
+ * product removes the SA on that event: nobody can say over which SAs the
+ * datagram came. */
+static void
+last_packet(void **state)
+{
+    int v;
+
+    (void)state;
+    FOR_EACH_VERSION(v) {
+        struct udp_pcb *pcb;
+        size_t i;
+
+        lan_begin(IPSEC_MODE_TUNNEL, v, 0);
+        lan.in.life.hard_seq = 3;
+        lan.in.sa.life = &lan.in.life;
+        lan.dev.on_event = remove_it;
+        pcb = lan_socket(4000);
+        (void)cut_udp(v, 4000, 3000);
+        for (i = 0; i < 3; i++) {
+            peer_send(cut[i].ip, cut[i].len);
+        }
+        assert_int_equal(lan.in.sa.state, IPSEC_SA_NONE);
+        assert_int_equal(lan.gots, 0);
+        assert_int_equal(lan.port.frag_drop, 1);
+        udp_remove(pcb);
+        lan_wait(20000);
+        lan_end();
+    }
+}
+
+/* Who may send in clear can't push out what comes through a tunnel. */
+static void
+pushed(void **state)
+{
+    int v, i;
+
+    (void)state;
+    FOR_EACH_VERSION(v) {
+        struct udp_pcb *pcb;
+        struct cut mine[3];
+
+        lan_begin(IPSEC_MODE_TUNNEL, v, 0);
+        pcb = lan_socket(4000);
+        (void)cut_udp(v, 4000, 3000);
+        memcpy(mine, cut, sizeof mine);
+        peer_send(mine[0].ip, mine[0].len);
+        peer_send(mine[1].ip, mine[1].len);
+        for (i = 0; i < 3 * IPSEC_LWIP_REASS; i++) {
+            (void)cut_udp(v, 4000, 3000);
+            lan_send(cut[0].ip, cut[0].len);
+        }
+        peer_send(mine[2].ip, mine[2].len);
+        assert_int_equal(lan.gots, 1);
+        assert_int_equal(lan.got_len, 3000);
+        udp_remove(pcb);
+        lan_wait(20000);
+        lan_end();
+    }
+}
 
 /* ESP inside a tunnel, in fragments: not for lwIP to answer. */
 static void
@@ -513,7 +626,10 @@ tests_fragments(void)
 #if LWIP_IPV6
         cmocka_unit_test(atomic),
         cmocka_unit_test(hidden_port),
+        cmocka_unit_test(other_sa),
 #endif
+        cmocka_unit_test(last_packet),
+        cmocka_unit_test(pushed),
         cmocka_unit_test(esp_inside),
         cmocka_unit_test(garbage),
     };
