@@ -36,5 +36,5 @@ done
 
 expect 59 -x udp=1 tests/vectors/esp_packets.txt
 expect 10 tests/vectors/esp_gmac_implicit_iv.txt
-# RFC 3602's have no integrity: no SA may be like that.
+# RFC 3602's have no integrity: see tests/test_rfc3602.c.
 expect 16 -x encr=AES-CBC tests/vectors/esp_payloads_published.txt
