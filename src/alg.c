@@ -12,18 +12,65 @@ struct integ {
     uint8_t id, icv_len, key_len;
 };
 
+#define AEAD (ALG_AEAD | ALG_COUNTER)
+
 /* All ciphertexts end on a 4-byte boundary (RFC 4303 section 2.4). */
 static const struct encr encr_rows[] = {
     { IPSEC_ENCR_NULL, 0, 4, 0, 0, 0, 0, 0 },
     { IPSEC_ENCR_AES_CBC, 16, 16, 0, ALG_IV_TEXT, 0, 16, 32 },
-    { IPSEC_ENCR_AES_GCM_16, 8, 4, 16, ALG_AEAD, 4, 16, 32 },
-    { IPSEC_ENCR_CHACHA20_POLY1305, 8, 4, 16, ALG_AEAD, 4, 32, 32 }
+    { IPSEC_ENCR_AES_GCM_16, 8, 4, 16, AEAD, 4, 16, 32 },
+    { IPSEC_ENCR_CHACHA20_POLY1305, 8, 4, 16, AEAD, 4, 32, 32 },
+#if !defined(IPSEC_NO_GCM_SHORT)
+    { IPSEC_ENCR_AES_GCM_8, 8, 4, 8, AEAD, 4, 16, 32 },
+    { IPSEC_ENCR_AES_GCM_12, 8, 4, 12, AEAD, 4, 16, 32 },
+#endif
+#if !defined(IPSEC_NO_CCM)
+    { IPSEC_ENCR_AES_CCM_8, 8, 4, 8, AEAD, 3, 16, 32 },
+    { IPSEC_ENCR_AES_CCM_12, 8, 4, 12, AEAD, 3, 16, 32 },
+    { IPSEC_ENCR_AES_CCM_16, 8, 4, 16, AEAD, 3, 16, 32 },
+#endif
+#if !defined(IPSEC_NO_CTR)
+    { IPSEC_ENCR_AES_CTR, 8, 4, 0, ALG_COUNTER | ALG_IV_AAD, 4, 16, 32 },
+#endif
+#if !defined(IPSEC_NO_GMAC)
+    { IPSEC_ENCR_NULL_AES_GMAC, 8, 4, 16, AEAD | ALG_IV_AAD, 4, 16, 32 },
+#endif
+#if !defined(IPSEC_NO_IIV)
+    { IPSEC_ENCR_AES_GCM_16_IIV, 0, 4, 16, AEAD | ALG_IV_SEQ, 4, 16, 32 },
+    { IPSEC_ENCR_CHACHA20_POLY1305_IIV, 0, 4, 16, AEAD | ALG_IV_SEQ, 4, 32,
+      32 },
+#if !defined(IPSEC_NO_CCM)
+    { IPSEC_ENCR_AES_CCM_8_IIV, 0, 4, 8, AEAD | ALG_IV_SEQ, 3, 16, 32 },
+#endif
+#endif
 };
 
 /* An HMAC key is as long as the digest (RFC 4868 section 2.1.1). */
 static const struct integ integ_rows[] = {
-    { IPSEC_INTEG_HMAC_SHA2_256_128, 16, 32 }
+    { IPSEC_INTEG_HMAC_SHA2_256_128, 16, 32 },
+#if !defined(IPSEC_NO_SHA512)
+    { IPSEC_INTEG_HMAC_SHA2_384_192, 24, 48 },
+    { IPSEC_INTEG_HMAC_SHA2_512_256, 32, 64 },
+#endif
+#if !defined(IPSEC_NO_SHA1)
+    { IPSEC_INTEG_HMAC_SHA1_96, 12, 20 },
+#endif
+#if !defined(IPSEC_NO_CMAC)
+    { IPSEC_INTEG_AES_CMAC_96, 12, 16 },
+#endif
+#if !defined(IPSEC_NO_XCBC)
+    { IPSEC_INTEG_AES_XCBC_96, 12, 16 },
+#endif
 };
+
+/* What RFC 8221 sections 5 and 6 put at MUST NOT or SHOULD NOT: DES, 3DES,
+ * RC5, IDEA, CAST, Blowfish; HMAC-MD5-96, DES-MAC, KPDK-MD5. */
+static int
+is_weak(const struct ipsec_keymat *km)
+{
+    return (km->encr >= 1 && km->encr <= 9) || km->integ == 1 ||
+           km->integ == 3 || km->integ == 4;
+}
 
 static const struct encr *
 encr_find(uint16_t id)
@@ -76,7 +123,7 @@ ipsec_alg_find(struct ipsec_alg *alg, const struct ipsec_keymat *km)
     int rc;
 
     if (encr == NULL || (integ == NULL && km->integ != IPSEC_INTEG_NONE)) {
-        return IPSEC_ERR_UNSUPPORTED;
+        return is_weak(km) ? IPSEC_ERR_WEAK : IPSEC_ERR_UNSUPPORTED;
     }
     alg->iv_len = encr->iv_len;
     alg->align = encr->align;

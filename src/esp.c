@@ -84,7 +84,16 @@ op_set(struct ipsec_pkt *pkt, const struct ipsec_sa *sa, uint8_t *esp,
         op->tail_len = 4;
     }
     put32(aad, (uint32_t)pkt->seq);
-    op->aad_len = (uint8_t)(aad + 4 - pkt->aad);
+    aad += 4;
+    if (sa->alg & ALG_IV_AAD) {
+        memcpy(aad, op->iv, sa->iv_len); /* RFC 4543 section 3.3 */
+        aad += sa->iv_len;
+    }
+    op->aad_len = (uint8_t)(aad - pkt->aad);
+    if (sa->alg & ALG_IV_SEQ) {
+        put64(aad, pkt->seq); /* RFC 8750 section 4 */
+        op->iv = aad;
+    }
     if (sa->alg & ALG_IV_TEXT) {
         op->text -= sa->iv_len;
         op->len += sa->iv_len;

@@ -104,8 +104,21 @@ struct ipsec_alg {
     uint8_t flags;    /* ALG_* */
 };
 
-#define ALG_AEAD    0x01u /* counter mode; sequence number high half in AAD */
-#define ALG_IV_TEXT 0x02u /* the IV field is part of the text (CBC) */
+#define ALG_AEAD    0x01u /* no MAC beside it; high half of ESN in the AAD */
+#define ALG_COUNTER 0x02u /* no two packets under one number */
+#define ALG_IV_TEXT 0x04u /* the IV field is part of the text (CBC) */
+
+#if defined(IPSEC_NO_CTR) && defined(IPSEC_NO_GMAC)
+#define ALG_IV_AAD  0u
+#else
+#define ALG_IV_AAD  0x08u /* ... or of the AAD, at its end */
+#endif
+
+#if defined(IPSEC_NO_IIV)
+#define ALG_IV_SEQ  0u
+#else
+#define ALG_IV_SEQ  0x10u /* ... or the whole number, and not sent */
+#endif
 
 /* IPSEC_OK, or what is wrong with algorithms and lengths of keys. */
 int ipsec_alg_find(struct ipsec_alg *alg, const struct ipsec_keymat *km);

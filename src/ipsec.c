@@ -174,14 +174,14 @@ static const char *const names[] = {
     "SELECTOR", "MODE", "PADDING", "DEPTH", "BUSY", "CRYPTO", "ECN",
     "RANDOM", "UNSUPPORTED", "EXISTS", "ARG", "SPI", "ADDR", "KEY",
     "NO_INTEG", "STATIC_KEY", "WINDOW", "LIFETIME", "PORTS", "PREFIX",
-    "BUNDLE"
+    "BUNDLE", "WEAK"
 };
 
 /* see types.h */
 const char *
 ipsec_status_str(int status)
 {
-    if (status <= 0 && status >= IPSEC_ERR_BUNDLE) {
+    if (status <= 0 && status >= IPSEC_ERR_WEAK) {
         return names[-status];
     }
     switch (status) {

@@ -186,7 +186,7 @@ check_numbers(const struct ipsec_sa_params *q, const struct ipsec_alg *alg)
     if (q->window != NULL ? len == 0 || (len & (len - 1)) != 0 : len != 0) {
         return IPSEC_ERR_WINDOW;
     }
-    if ((alg->flags & ALG_AEAD) && (q->flags & IPSEC_SA_NEGOTIATED) == 0 &&
+    if ((alg->flags & ALG_COUNTER) && (q->flags & IPSEC_SA_NEGOTIATED) == 0 &&
         q->dir == IPSEC_OUT && (q->life == NULL || q->life->hard_seq == 0)) {
         return IPSEC_ERR_STATIC_KEY; /* RFC 4106 section 2 */
     }

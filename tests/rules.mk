@@ -48,6 +48,10 @@ $(VECTORS): $(VECTORS_OBJ) $(TEST_OBJ)/vectors/record.o $(TEST_PORT) \
             $(TEST_LIB) | $(MBEDTLS_DEP)
 	$(TEST_LINK) $(MBEDTLS_LIBS)
 
+# Builds with something left out: see include/ipsec/options.h.
+TEST_SCRIPTS += tests/options/run.sh
+export MBEDTLS_CFLAGS MBEDTLS_LIBS
+
 # Run the unit tests alone and stop at the first that fails. With TEST_SAN=
 # this is quick enough to be done a hundred times, as tests/mutate.py does.
 unit: $(UNIT)

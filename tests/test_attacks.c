@@ -287,7 +287,10 @@ test_attacks_no_plaintext_before_the_icv(void **state)
     size_t s, i;
 
     (void)state;
-    for (s = 0; s < SUITES - 1; s++) {
+    for (s = 0; s < SUITES; s++) {
+        if (SUITE_IS_CLEAR(&suites[s])) {
+            continue;
+        }
         begin(s, IPSEC_MODE_TUNNEL, 4);
         wire[wire_len - 1] ^= 1;
         assert_status(pair_open(&pair, wire, wire_len, &p), IPSEC_ERR_AUTH);

@@ -183,7 +183,8 @@ test_ipsec_status_str_names_all(void **state)
         ERR(PADDING), ERR(DEPTH), ERR(BUSY), ERR(CRYPTO), ERR(ECN),
         ERR(RANDOM), ERR(UNSUPPORTED), ERR(EXISTS), ERR(ARG), ERR(SPI),
         ERR(ADDR), ERR(KEY), ERR(NO_INTEG), ERR(STATIC_KEY), ERR(WINDOW),
-        ERR(LIFETIME), ERR(PORTS), ERR(PREFIX), ERR(BUNDLE)
+        ERR(LIFETIME), ERR(PORTS), ERR(PREFIX), ERR(BUNDLE),
+        ERR(WEAK)
     };
     size_t i, named = 0;
     int status;

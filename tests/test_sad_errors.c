@@ -39,9 +39,23 @@ FAULT(version_5, q->local.version = q->remote.version = 5)
 FAULT(local_6, q->local = addr("2001:db8::1"))
 FAULT(remote_6, q->remote = addr("2001:db8::1"))
 FAULT(encr_0, q->km.encr = 0)
-FAULT(encr_ctr, q->km.encr = 13)
+FAULT(encr_10, q->km.encr = 10)
+FAULT(encr_17, q->km.encr = 17)
+FAULT(encr_22, q->km.encr = 22)
+FAULT(encr_32, q->km.encr = 32)
+FAULT(encr_3des, q->km.encr = 3; q->km.encr_key_len = 24)
+FAULT(encr_1, q->km.encr = 1)
+FAULT(encr_9, q->km.encr = 9)
+FAULT(integ_md5, q->km.integ = 1; q->km.integ_key_len = 16)
+FAULT(integ_des, q->km.integ = 3)
+FAULT(integ_kpdk, q->km.integ = 4)
+FAULT(integ_6, q->km.integ = 6)
+FAULT(integ_9, q->km.integ = 9)
+FAULT(integ_15, q->km.integ = 15)
+FAULT(weak_alone, q->km.encr = 2; q->km.integ = 0; q->km.integ_key_len = 0)
+FAULT(weak_both, q->km.encr = 3; q->km.integ = 1)
+FAULT(weak_and_unknown, q->km.encr = 200; q->km.integ = 1)
 FAULT(encr_big, q->km.encr = 256 + 12)
-FAULT(integ_sha1, q->km.integ = 2)
 FAULT(integ_big, q->km.integ = 256 + 12)
 FAULT(aead_and_integ, q->km.integ = 12)
 FAULT(no_integ, q->km.integ = 0; q->km.integ_key_len = 0)
@@ -127,12 +141,29 @@ static const struct fault faults[] = {
     BAD(no_addresses, GCM128, IN, ADDR), BAD(version_5, GCM128, OUT, ADDR),
     BAD(local_6, GCM128, OUT, ADDR), BAD(remote_6, GCM128, IN, ADDR),
     BAD(encr_0, GCM128, OUT, UNSUPPORTED),
-    BAD(encr_ctr, CBC128, OUT, UNSUPPORTED),
+    BAD(encr_10, CBC128, OUT, UNSUPPORTED),
+    BAD(encr_17, CCM8_128, OUT, UNSUPPORTED),
+    BAD(encr_22, GMAC128, IN, UNSUPPORTED),
+    BAD(encr_32, CHACHA_IIV, IN, UNSUPPORTED),
+    BAD(encr_3des, CBC192, OUT, WEAK), BAD(encr_3des, CBC192, IN, WEAK),
+    BAD(encr_1, CBC128, OUT, WEAK), BAD(encr_9, GCM128, IN, WEAK),
+    BAD(integ_md5, CBC128, OUT, WEAK), BAD(integ_md5, NULL_SHA1, IN, WEAK),
+    BAD(integ_des, CTR128_SHA256, OUT, WEAK), BAD(integ_kpdk, CBC128, IN, WEAK),
+    BAD(weak_alone, CBC128, OUT, WEAK), BAD(weak_both, CBC128, IN, WEAK),
+    BAD(weak_and_unknown, CBC128, OUT, WEAK),
+    BAD(integ_6, CBC128, OUT, UNSUPPORTED),
+    BAD(integ_9, GMAC128, OUT, UNSUPPORTED),
+    BAD(integ_9, NULL_CMAC, IN, UNSUPPORTED),
     BAD(encr_big, CBC128, OUT, UNSUPPORTED),
-    BAD(integ_sha1, CBC128, OUT, UNSUPPORTED),
+    BAD(integ_15, CBC128, OUT, UNSUPPORTED),
     BAD(integ_big, CBC128, OUT, UNSUPPORTED),
     BAD(aead_and_integ, GCM128, OUT, UNSUPPORTED),
     BAD(aead_and_integ, CHACHA, IN, UNSUPPORTED),
+    BAD(aead_and_integ, CCM16_256, IN, UNSUPPORTED),
+    BAD(aead_and_integ, GMAC192, OUT, UNSUPPORTED),
+    BAD(aead_and_integ, GCM_IIV128, IN, UNSUPPORTED),
+    BAD(no_integ, CTR128_SHA256, OUT, NO_INTEG),
+    BAD(no_integ, CTR256_CMAC, IN, NO_INTEG),
     BAD(no_integ, CBC128, OUT, NO_INTEG),
     BAD(no_integ, CBC256, IN, NO_INTEG),
     BAD(no_integ, NULL_SHA256, OUT, NO_INTEG),
@@ -160,6 +191,14 @@ static const struct fault faults[] = {
     BAD(static_key, GCM128, OUT, STATIC_KEY),
     BAD(static_key, CHACHA, OUT, STATIC_KEY),
     BAD(static_time, GCM256, OUT, STATIC_KEY),
+    BAD(static_key, CTR128_SHA256, OUT, STATIC_KEY),
+    BAD(static_key, CCM8_128, OUT, STATIC_KEY),
+    BAD(static_key, GCM12_256, OUT, STATIC_KEY),
+    BAD(static_key, GMAC128, OUT, STATIC_KEY),
+    BAD(static_key, CHACHA_IIV, OUT, STATIC_KEY),
+    BAD(static_time, CTR256_SHA1, OUT, STATIC_KEY),
+    GOOD(static_reserved, CTR192_XCBC, OUT), GOOD(static_key, CTR192_XCBC, IN),
+    GOOD(static_reserved, GMAC256, OUT), GOOD(static_key, CBC128_SHA1, OUT),
     GOOD(static_reserved, GCM128, OUT), GOOD(static_reserved, CHACHA, OUT),
     GOOD(static_key, CBC128, OUT), GOOD(static_key, NULL_SHA256, OUT),
     BAD(window_0, GCM128, IN, WINDOW), BAD(window_3, GCM128, IN, WINDOW),

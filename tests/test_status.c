@@ -331,6 +331,7 @@ SA_FAULT(do_addr, q->local = addr("::1"))
 SA_FAULT(do_key, q->km.encr_key_len--)
 SA_FAULT(do_no_integ, q->km.encr = IPSEC_ENCR_AES_CBC;
          q->km.encr_key_len = 16)
+SA_FAULT(do_weak, q->km.encr = 3; q->km.encr_key_len = 24)
 SA_FAULT(do_static_key, q->flags = 0)
 SA_FAULT(do_window, q->window_len = 3)
 SA_FAULT(do_lifetime, pair.out.life.soft_s = 2; pair.out.life.hard_s = 1;
@@ -390,7 +391,7 @@ static const struct {
     { IPSEC_ERR_STATIC_KEY, do_static_key },
     { IPSEC_ERR_WINDOW, do_window }, { IPSEC_ERR_LIFETIME, do_lifetime },
     { IPSEC_ERR_PORTS, do_ports }, { IPSEC_ERR_PREFIX, do_prefix },
-    { IPSEC_ERR_BUNDLE, do_bundle },
+    { IPSEC_ERR_BUNDLE, do_bundle }, { IPSEC_ERR_WEAK, do_weak },
 };
 
 static void
@@ -400,7 +401,7 @@ test_status_each_is_provoked(void **state)
     size_t i;
 
     (void)state;
-    for (status = IPSEC_ERR_BUNDLE; status <= IPSEC_CONSUMED; status++) {
+    for (status = IPSEC_ERR_WEAK; status <= IPSEC_CONSUMED; status++) {
         for (i = 0; i < COUNT(rows) && rows[i].status != status; i++) {
         }
         assert_true(i < COUNT(rows));

@@ -5,6 +5,7 @@
 #ifndef IPSEC_CRYPTO_H
 #define IPSEC_CRYPTO_H
 
+#include "ipsec/options.h"
 #include "ipsec/types.h"
 
 #ifdef __cplusplus
@@ -14,13 +15,31 @@ extern "C" {
 /** @file crypto.h  Algorithms, and what a crypto backend provides. */
 
 /* Algorithms, by their IKEv2 transform ID (IANA), so that a key daemon's
- * numbers pass through unchanged. Others: IPSEC_ERR_UNSUPPORTED. */
+ * numbers pass through unchanged. Others: IPSEC_ERR_UNSUPPORTED, or
+ * IPSEC_ERR_WEAK. AES takes keys of 16, 24 and 32 bytes. Behind them, what
+ * a build can leave out: see options.h. */
 #define IPSEC_ENCR_NULL               11u /**< RFC 2410 */
 #define IPSEC_ENCR_AES_CBC            12u /**< RFC 3602 */
-#define IPSEC_ENCR_AES_GCM_16         20u /**< RFC 4106 */
-#define IPSEC_ENCR_CHACHA20_POLY1305  28u /**< RFC 7634 */
-#define IPSEC_INTEG_NONE               0u /**< with the two AEADs only */
-#define IPSEC_INTEG_HMAC_SHA2_256_128 12u /**< RFC 4868 */
+#define IPSEC_ENCR_AES_CTR            13u /**< RFC 3686; salt 4 */
+#define IPSEC_ENCR_AES_CCM_8          14u /**< RFC 4309; salt 3 */
+#define IPSEC_ENCR_AES_CCM_12         15u
+#define IPSEC_ENCR_AES_CCM_16         16u
+#define IPSEC_ENCR_AES_GCM_8          18u /**< RFC 4106; salt 4 */
+#define IPSEC_ENCR_AES_GCM_12         19u
+#define IPSEC_ENCR_AES_GCM_16         20u
+#define IPSEC_ENCR_NULL_AES_GMAC      21u /**< RFC 4543; salt 4 */
+#define IPSEC_ENCR_CHACHA20_POLY1305  28u /**< RFC 7634; key 32, salt 4 */
+#define IPSEC_ENCR_AES_CCM_8_IIV      29u /**< RFC 8750: no IV on the wire */
+#define IPSEC_ENCR_AES_GCM_16_IIV     30u
+#define IPSEC_ENCR_CHACHA20_POLY1305_IIV 31u
+#define IPSEC_INTEG_NONE               0u /**< with the AEADs: CCM, GCM, GMAC,
+                                           *   ChaCha20-Poly1305; only there */
+#define IPSEC_INTEG_HMAC_SHA1_96       2u /**< RFC 2404; key 20 */
+#define IPSEC_INTEG_AES_XCBC_96        5u /**< RFC 3566; key 16 */
+#define IPSEC_INTEG_AES_CMAC_96        8u /**< RFC 4494; key 16 */
+#define IPSEC_INTEG_HMAC_SHA2_256_128 12u /**< RFC 4868; key 32 */
+#define IPSEC_INTEG_HMAC_SHA2_384_192 13u /**< ... 48 */
+#define IPSEC_INTEG_HMAC_SHA2_512_256 14u /**< ... 64 */
 
 /** Algorithms and keys of one SA. Keys are as cut from KEYMAT: where the
  * algorithm has a salt, it follows the key (RFC 4106 section 8.1). */
@@ -45,12 +64,18 @@ struct ipsec_keymat {
  * CBC, both ways: the text starts at the IV field and the chaining value is
  * zero; sealing, that field holds the sequence number. So the IV on the wire
  * is the enciphered sequence number, it is authenticated as text, and a
- * backend needs no IV. AEAD: `iv` is the 8 bytes of IV, `aad` is SPI and
- * sequence number (64 bits of it with ESN).
+ * backend needs no IV. AEAD: `iv` is the 8 bytes of IV, on the wire or not
+ * (RFC 8750), `aad` is SPI and sequence number (64 bits of it with ESN). CTR:
+ * `iv` as with an AEAD, `aad` is SPI, number and IV. GMAC: `aad` is SPI,
+ * number (64 bits with ESN) and IV, and the text stays as it is.
+ *
+ * GMAC authenticates aad and text as one, and some libraries take it in one
+ * piece only. So the `aad_len` bytes ahead of `text` are always memory of the
+ * packet: run() may write there, if it leaves them as they were.
  */
 struct ipsec_op {
     void             *key;         /**< as made by key_init() */
-    const uint8_t    *iv;          /**< AEAD: 8 bytes; the salt is in `key` */
+    const uint8_t    *iv;          /**< AEAD, CTR: 8 bytes; salt: in `key` */
     const uint8_t    *aad;
     uint8_t          *text;        /**< changed in place */
     size_t            len;
@@ -108,7 +133,7 @@ struct ipsec_crypto {
 
     /**
      * Do `op`. Compare ICVs in constant time; release no plaintext of a
-     * text that did not verify.
+     * text that did not verify: leave it enciphered, or erase it.
      *
      * @return IPSEC_OK, IPSEC_ERR_AUTH, IPSEC_ERR_CRYPTO; or
      *         IPSEC_PENDING  begun: op->done() will be called, from another

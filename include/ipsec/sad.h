@@ -66,13 +66,13 @@ struct ipsec_sa_params {
      * The last sequence number used (out), or up to which all count as seen
      * (in): 0 for a new key; the noted life->hard_seq after a restart.
      *
-     * A counter-mode key (GCM, ChaCha20-Poly1305) must never seal two packets
-     * under one number (RFC 4106 section 2). So without IPSEC_SA_NEGOTIATED,
-     * which says that the key is new, such an outbound SA is refused unless
-     * life->hard_seq reserves its numbers: the caller notes hard_seq in
-     * non-volatile memory before setting it, starts from it the next time,
-     * and the library never passes it. Inbound, the same keeps packets of
-     * before a restart from being accepted again after it.
+     * A counter-mode key (GCM, GMAC, CCM, CTR, ChaCha20-Poly1305) must never
+     * seal two packets under one number (RFC 4106 section 2). So without
+     * IPSEC_SA_NEGOTIATED, which says that the key is new, such an outbound
+     * SA is refused unless life->hard_seq reserves its numbers: the caller
+     * notes hard_seq in non-volatile memory before setting it, starts from it
+     * the next time, and the library never passes it. Inbound, the same keeps
+     * packets of before a restart from being accepted again after it.
      */
     uint64_t            seq;
 
@@ -148,8 +148,8 @@ int ipsec_sad_reserve(struct ipsec *ips, struct ipsec_sa *sa, int dir,
  *         IPSEC_ERR_EXISTS      `sa` is in; or SPI and protocol (out: and
  *                               remote address) are another's
  *         IPSEC_ERR_UNSUPPORTED protocol, algorithms or flags
- *         IPSEC_ERR_SPI, _ADDR, _KEY, _NO_INTEG, _STATIC_KEY, _WINDOW,
- *         IPSEC_ERR_LIFETIME    see there
+ *         IPSEC_ERR_SPI, _ADDR, _KEY, _NO_INTEG, _WEAK, _STATIC_KEY,
+ *         IPSEC_ERR_WINDOW, _LIFETIME  see there
  *         IPSEC_ERR_ROOM        `key_len` is too small
  *         IPSEC_ERR_CRYPTO      the backend could not take the key
  *         IPSEC_ERR_ARG         anything else: the caller's mistake

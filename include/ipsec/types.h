@@ -74,8 +74,11 @@ enum ipsec_status {
     IPSEC_ERR_PORTS        = -31, /**< ports without a protocol that has them,
                                    *   or a range that runs backwards */
     IPSEC_ERR_PREFIX       = -32, /**< longer than the address, or no version */
-    IPSEC_ERR_BUNDLE       = -33  /**< a bundle that is too deep, or has a
+    IPSEC_ERR_BUNDLE       = -33, /**< a bundle that is too deep, or has a
                                    *   layer that does not protect */
+    IPSEC_ERR_WEAK         = -34  /**< an algorithm that RFC 8221 says not to
+                                   *   use: DES, 3DES, Blowfish, IDEA, CAST,
+                                   *   RC5, MD5 and their like */
 };
 
 /** Name of a status, e.g. "REPLAY"; "?" for any other number. Constant. */

@@ -37,26 +37,59 @@ mix(uint64_t h, const uint8_t *p, size_t len)
     return (h ^ len) * UINT64_C(0x100000001b3);
 }
 
-static int
-is_aead(const struct fake_key *key)
+/* Of an AEAD by its own ID, of others by the MAC's. */
+static size_t
+icv_len(uint16_t encr, uint16_t integ)
 {
-    return key->integ == IPSEC_INTEG_NONE;
+    static const uint8_t encr_len[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                        0, 8, 12, 16, 0, 8, 12, 16, 16, 0, 0,
+                                        0, 0, 0, 0, 16, 8, 16, 16 };
+    static const uint8_t integ_len[] = { 0, 0, 12, 0, 0, 12, 0, 0, 12, 0, 0, 0,
+                                         16, 24, 32 };
+
+    if (integ != IPSEC_INTEG_NONE) {
+        return integ < sizeof integ_len ? integ_len[integ] : 0;
+    }
+    return encr < sizeof encr_len ? encr_len[encr] : 0;
+}
+
+static int
+uses_iv(const struct fake_key *key)
+{
+    return key->integ == IPSEC_INTEG_NONE || key->encr == IPSEC_ENCR_AES_CTR;
+}
+
+/* GMAC wants aad and text in one piece: crypto.h says how. */
+static uint64_t
+mix_joined(uint64_t h, const struct ipsec_op *op)
+{
+    uint8_t *at = op->text - op->aad_len, keep[IPSEC_AAD_MAX];
+
+    memcpy(keep, at, op->aad_len);
+    memcpy(at, op->aad, op->aad_len);
+    h = mix(h, at, op->aad_len + op->len);
+    memcpy(at, keep, op->aad_len);
+    return h;
 }
 
 static void
-icv_make(const struct fake_key *key, const struct ipsec_op *op, uint8_t icv[16])
+icv_make(const struct fake_key *key, const struct ipsec_op *op, uint8_t *icv)
 {
     uint64_t h = UINT64_C(0xcbf29ce484222325);
     size_t i;
 
     h = mix(h, key->material, sizeof key->material);
-    if (is_aead(key)) {
+    if (uses_iv(key)) {
         h = mix(h, op->iv, 8);
     }
-    h = mix(h, op->aad, op->aad_len);
-    h = mix(h, op->text, op->len);
-    h = mix(h, op->tail, op->tail_len);
-    for (i = 0; i < 16; i++) {
+    if (key->encr == IPSEC_ENCR_NULL_AES_GMAC) {
+        h = mix_joined(h, op);
+    } else {
+        h = mix(h, op->aad, op->aad_len);
+        h = mix(h, op->text, op->len);
+        h = mix(h, op->tail, op->tail_len);
+    }
+    for (i = 0; i < key->icv_len; i++) {
         h = (h ^ i) * UINT64_C(0x9e3779b97f4a7c15);
         icv[i] = (uint8_t)(h >> 56);
     }
@@ -120,7 +153,7 @@ cipher(const struct fake_key *key, const struct ipsec_op *op)
 
     if (key->encr == IPSEC_ENCR_AES_CBC) {
         cbc(key, op->text, op->len, op->open);
-    } else if (is_aead(key)) {
+    } else if (uses_iv(key) && key->encr != IPSEC_ENCR_NULL_AES_GMAC) {
         for (i = 0; i < op->len; i++) {
             op->text[i] ^= stream(key, op->iv, i);
         }
@@ -139,7 +172,7 @@ record(struct fake_state *st, const struct fake_key *key,
     st->aad_len = op->aad_len;
     memcpy(st->tail, op->tail, op->tail_len);
     st->tail_len = op->tail_len;
-    if (st->ivs < FAKE_OPS && is_aead(key)) {
+    if (st->ivs < FAKE_OPS && uses_iv(key)) {
         memcpy(st->iv[st->ivs++], op->iv, 8);
     }
 }
@@ -159,11 +192,11 @@ seal(struct fake_state *st, const struct fake_key *key, struct ipsec_op *op)
 static int
 open_up(struct fake_state *st, const struct fake_key *key, struct ipsec_op *op)
 {
-    uint8_t icv[16];
+    uint8_t icv[32];
 
     st->opens++;
     icv_make(key, op, icv);
-    if (!st->any_icv && memcmp(icv, op->icv, sizeof icv) != 0) {
+    if (!st->any_icv && memcmp(icv, op->icv, key->icv_len) != 0) {
         return IPSEC_ERR_AUTH;
     }
     cipher(key, op);
@@ -260,7 +293,7 @@ fake_key_size(const struct ipsec_crypto *self, const struct ipsec_keymat *km)
 
     st->sizes++;
     if (st->size_none ||
-        (size_t)km->encr_key_len + km->integ_key_len > 72) {
+        (size_t)km->encr_key_len + km->integ_key_len > FAKE_MATERIAL) {
         return 0;
     }
     return sizeof(struct fake_key);
@@ -281,6 +314,7 @@ fake_key_init(const struct ipsec_crypto *self, void *mem,
     key->encr = km->encr;
     key->integ = km->integ;
     key->open = open;
+    key->icv_len = icv_len(km->encr, km->integ);
     if (km->encr_key_len > 0) {
         memcpy(key->material, km->encr_key, km->encr_key_len);
     }

@@ -8,11 +8,13 @@
  * A toy crypto backend that does what a test tells it. It protects nothing,
  * but it keeps the whole contract of crypto.h: the text is enciphered in
  * place, the ICV depends on every byte of key, IV, aad, text and tail, an ICV
- * that does not match leaves the text alone, and keys are wiped.
+ * that does not match leaves the text alone, and keys are wiped. It has the
+ * lengths of all transforms, and GMAC writes ahead of the text.
  */
 
 #define FAKE_OPS 256 /* operations that can wait, and IVs that are kept */
 #define FAKE_TEXT 2048
+#define FAKE_MATERIAL 100 /* the longest keys together */
 
 enum fake_mode {
     FAKE_SYNC,
@@ -25,7 +27,8 @@ struct fake_key {
     uint16_t encr;
     uint16_t integ;
     int      open;
-    uint8_t  material[72];
+    size_t   icv_len;
+    uint8_t  material[FAKE_MATERIAL];
 };
 
 #define FAKE_KEY   0x4b455921u

@@ -2,8 +2,15 @@
 #include "fake/fixture.h"
 
 #define CBC IPSEC_ENCR_AES_CBC
+#define CTR IPSEC_ENCR_AES_CTR
 #define GCM IPSEC_ENCR_AES_GCM_16
+#define GMAC IPSEC_ENCR_NULL_AES_GMAC
 #define SHA IPSEC_INTEG_HMAC_SHA2_256_128
+#define SHA1 IPSEC_INTEG_HMAC_SHA1_96
+#define SHA384 IPSEC_INTEG_HMAC_SHA2_384_192
+#define SHA512 IPSEC_INTEG_HMAC_SHA2_512_256
+#define CMAC IPSEC_INTEG_AES_CMAC_96
+#define XCBC IPSEC_INTEG_AES_XCBC_96
 
 const struct suite suites[SUITES] = {
     { "AES-CBC-128/SHA-256", CBC, SHA, 16, 32, 16, 16, 16 },
@@ -13,7 +20,36 @@ const struct suite suites[SUITES] = {
     { "AES-GCM-192", GCM, 0, 28, 0, 8, 4, 16 },
     { "AES-GCM-256", GCM, 0, 36, 0, 8, 4, 16 },
     { "ChaCha20-Poly1305", IPSEC_ENCR_CHACHA20_POLY1305, 0, 36, 0, 8, 4, 16 },
-    { "NULL/SHA-256", IPSEC_ENCR_NULL, SHA, 0, 32, 0, 4, 16 }
+    { "NULL/SHA-256", IPSEC_ENCR_NULL, SHA, 0, 32, 0, 4, 16 },
+    { "AES-CBC-128/SHA-1", CBC, SHA1, 16, 20, 16, 16, 12 },
+    { "AES-CBC-192/SHA-384", CBC, SHA384, 24, 48, 16, 16, 24 },
+    { "AES-CBC-256/SHA-512", CBC, SHA512, 32, 64, 16, 16, 32 },
+    { "AES-CBC-256/CMAC", CBC, CMAC, 32, 16, 16, 16, 12 },
+    { "AES-CBC-192/XCBC", CBC, XCBC, 24, 16, 16, 16, 12 },
+    { "AES-CTR-128/SHA-256", CTR, SHA, 20, 32, 8, 4, 16 },
+    { "AES-CTR-192/SHA-512", CTR, SHA512, 28, 64, 8, 4, 32 },
+    { "AES-CTR-256/SHA-1", CTR, SHA1, 36, 20, 8, 4, 12 },
+    { "AES-CTR-256/CMAC", CTR, CMAC, 36, 16, 8, 4, 12 },
+    { "AES-CTR-192/XCBC", CTR, XCBC, 28, 16, 8, 4, 12 },
+    { "NULL/SHA-1", IPSEC_ENCR_NULL, SHA1, 0, 20, 0, 4, 12 },
+    { "NULL/SHA-384", IPSEC_ENCR_NULL, SHA384, 0, 48, 0, 4, 24 },
+    { "NULL/SHA-512", IPSEC_ENCR_NULL, SHA512, 0, 64, 0, 4, 32 },
+    { "NULL/CMAC", IPSEC_ENCR_NULL, CMAC, 0, 16, 0, 4, 12 },
+    { "NULL/XCBC", IPSEC_ENCR_NULL, XCBC, 0, 16, 0, 4, 12 },
+    { "AES-CCM-8-128", IPSEC_ENCR_AES_CCM_8, 0, 19, 0, 8, 4, 8 },
+    { "AES-CCM-12-192", IPSEC_ENCR_AES_CCM_12, 0, 27, 0, 8, 4, 12 },
+    { "AES-CCM-16-256", IPSEC_ENCR_AES_CCM_16, 0, 35, 0, 8, 4, 16 },
+    { "AES-GCM-8-192", IPSEC_ENCR_AES_GCM_8, 0, 28, 0, 8, 4, 8 },
+    { "AES-GCM-12-256", IPSEC_ENCR_AES_GCM_12, 0, 36, 0, 8, 4, 12 },
+    { "NULL-AES-GMAC-128", GMAC, 0, 20, 0, 8, 4, 16 },
+    { "NULL-AES-GMAC-192", GMAC, 0, 28, 0, 8, 4, 16 },
+    { "NULL-AES-GMAC-256", GMAC, 0, 36, 0, 8, 4, 16 },
+    { "AES-CCM-8-IIV-128", IPSEC_ENCR_AES_CCM_8_IIV, 0, 19, 0, 0, 4, 8 },
+    { "AES-CCM-8-IIV-256", IPSEC_ENCR_AES_CCM_8_IIV, 0, 35, 0, 0, 4, 8 },
+    { "AES-GCM-IIV-128", IPSEC_ENCR_AES_GCM_16_IIV, 0, 20, 0, 0, 4, 16 },
+    { "AES-GCM-IIV-192", IPSEC_ENCR_AES_GCM_16_IIV, 0, 28, 0, 0, 4, 16 },
+    { "ChaCha20-Poly1305-IIV", IPSEC_ENCR_CHACHA20_POLY1305_IIV, 0, 36, 0, 0,
+      4, 16 }
 };
 
 static char note[160];

@@ -36,13 +36,30 @@ void fx_note(const char *format, ...)
 struct suite {
     const char *name;
     uint16_t encr, integ, encr_key, integ_key;
-    size_t   iv, align, icv;
+    size_t   iv, align, icv; /* iv: on the wire */
 };
 
 enum {
     CBC128, CBC192, CBC256, GCM128, GCM192, GCM256, CHACHA, NULL_SHA256,
+    CBC128_SHA1, CBC192_SHA384, CBC256_SHA512, CBC256_CMAC, CBC192_XCBC,
+    CTR128_SHA256, CTR192_SHA512, CTR256_SHA1, CTR256_CMAC, CTR192_XCBC,
+    NULL_SHA1, NULL_SHA384, NULL_SHA512, NULL_CMAC, NULL_XCBC,
+    CCM8_128, CCM12_192, CCM16_256, GCM8_192, GCM12_256,
+    GMAC128, GMAC192, GMAC256, CCM8_IIV128, CCM8_IIV256, GCM_IIV128,
+    GCM_IIV192, CHACHA_IIV,
     SUITES
 };
+
+/* No cipher: the payload shows. */
+#define SUITE_IS_CLEAR(s) \
+    ((s)->encr == IPSEC_ENCR_NULL || (s)->encr == IPSEC_ENCR_NULL_AES_GMAC)
+
+/* The IV is at the end of the AAD. */
+#define SUITE_HAS_IV_IN_AAD(s) \
+    ((s)->encr == IPSEC_ENCR_AES_CTR || (s)->encr == IPSEC_ENCR_NULL_AES_GMAC)
+
+/* The IV is the sequence number, and not sent. */
+#define SUITE_HAS_IIV(s) ((s)->integ == IPSEC_INTEG_NONE && (s)->iv == 0)
 
 extern const struct suite suites[SUITES];
 
@@ -113,7 +130,7 @@ struct fx_sa {
     struct ipsec_sa        sa;
     struct ipsec_sa_params params;
     struct ipsec_lifetime  life;
-    uint8_t                material[72];
+    uint8_t                material[FAKE_MATERIAL];
     uint32_t               window[128];
     union {
         struct fake_key fake;

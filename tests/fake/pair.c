@@ -130,7 +130,7 @@ craft_seal(struct pair *pair, const struct suite *suite, uint8_t *esp,
 {
     const struct ipsec_crypto *crypto = pair->a.cfg.crypto;
     int esn = (pair->out.params.flags & IPSEC_SA_ESN) != 0;
-    uint8_t aad[12];
+    uint8_t aad[28] = { 0 };
     struct ipsec_op op;
 
     memset(&op, 0, sizeof op);
@@ -150,6 +150,14 @@ craft_seal(struct pair *pair, const struct suite *suite, uint8_t *esp,
         op.tail_len = 4;
     }
     set32(aad + op.aad_len - 4, seq);
+    if (SUITE_HAS_IV_IN_AAD(suite)) {
+        memcpy(aad + op.aad_len, op.iv, 8);
+        op.aad_len = (uint8_t)(op.aad_len + 8);
+    } else if (SUITE_HAS_IIV(suite)) {
+        set32(aad + op.aad_len, seq >> 32);
+        set32(aad + op.aad_len + 4, seq);
+        op.iv = aad + op.aad_len;
+    }
     if (suite->encr == IPSEC_ENCR_AES_CBC) {
         op.text -= suite->iv;
         op.len += suite->iv;

@@ -12,8 +12,9 @@ static const char usage[] =
     "\n"
     "Check the packet and payload records of each FILE.\n"
     "\n"
-    "-k  only records of this suite, e.g. AES-CBC/HMAC-SHA2-256-128 or\n"
-    "    AES-GCM-16; more than one: any of them. Others are left out.\n"
+    "-k  only records of this suite, e.g. AES-CBC/HMAC-SHA2-256-128, or\n"
+    "    AES-GCM-16, AES-GCM-16/NONE where there is no integ; more than\n"
+    "    one: any of them. Others are left out.\n"
     "-x  leave out records that have this field, e.g. udp=1.\n";
 
 #define MOST 16
@@ -40,8 +41,12 @@ suite_is(const struct record *rec, const char *suite)
     if (suite[n] == '\0') {
         return integ == NULL;
     }
-    return suite[n] == '/' &&
-           strcmp(suite + n + 1, integ != NULL ? integ : "NONE") == 0;
+    if (suite[n] != '/') {
+        return 0;
+    }
+    return integ != NULL ? strcmp(suite + n + 1, integ) == 0
+                         : suite[n + 1] == '\0' ||
+                           strcmp(suite + n + 1, "NONE") == 0;
 }
 
 static int

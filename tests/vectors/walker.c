@@ -38,18 +38,28 @@ iv_decipher(const struct walk *w, uint8_t *block)
     return rc;
 }
 
-/* The real operation, on the SPI of the record. */
+static int
+iv_in_aad(const struct walk *w)
+{
+    return w->km.encr == IPSEC_ENCR_AES_CTR ||
+           w->km.encr == IPSEC_ENCR_NULL_AES_GMAC;
+}
+
+/* The real operation, with the SPI and the IV of the record. */
 static int
 run_real(const struct walk *w, const struct ipsec_op *op)
 {
     struct ipsec_op real = *op;
     uint8_t aad[IPSEC_AAD_MAX];
 
+    memcpy(aad, op->aad, op->aad_len);
+    real.aad = aad;
     if (w->spi != w->aad_spi) {
-        memcpy(aad, op->aad, op->aad_len);
         memset(aad, 0, 3);
         aad[3] = (uint8_t)w->aad_spi;
-        real.aad = aad;
+    }
+    if (!op->open && iv_in_aad(w)) {
+        memcpy(aad + op->aad_len - 8, w->iv, 8);
     }
     return ipsec_mbedtls.run(&ipsec_mbedtls, &real);
 }
@@ -64,7 +74,7 @@ iv_run(const struct ipsec_crypto *self, struct ipsec_op *op)
             return IPSEC_ERR_CRYPTO;
         }
     } else if (!op->open && w->iv_len != 0) {
-        if (op->iv != op->text - w->iv_len) {
+        if (w->iv_len != 8 || op->iv != op->text - 8) {
             return IPSEC_ERR_CRYPTO;
         }
         memcpy(op->text - w->iv_len, w->iv, w->iv_len);
