@@ -35,6 +35,7 @@ for change in 's/^\(wire = .*\).$/\1x/' 's/^\(wire = 45000\)/\11/' \
 done
 
 expect 59 -x udp=1 tests/vectors/esp_packets.txt
+expect 34 tests/vectors/ah_packets.txt
 expect 10 tests/vectors/esp_gmac_implicit_iv.txt
 # RFC 3602's have no integrity: see tests/test_rfc3602.c.
 expect 16 -x encr=AES-CBC tests/vectors/esp_payloads_published.txt
