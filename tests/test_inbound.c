@@ -136,6 +136,23 @@ test_inbound_header_checksum(void **state)
     check_refused(plain, packet_len(plain), 0, IPSEC_ERR_MALFORMED);
 }
 
+/* No header that can be read, no flow to tell of. */
+static void
+test_inbound_malformed(void **state)
+{
+    static const struct ipsec_flow none;
+    size_t n;
+
+    (void)state;
+    begin(IPSEC_MODE_TUNNEL, 6);
+    for (n = 0; n < 40; n++) {
+        check_refused(wire, n, 0, IPSEC_ERR_MALFORMED);
+        assert_memory_equal(&pair.b.audit[n].flow, &none, sizeof none);
+        assert_int_equal(pair.b.audit[n].spi, 0);
+        assert_true(pair.b.audit[n].seq == 0);
+    }
+}
+
 static void
 test_inbound_no_such_sa(void **state)
 {
@@ -298,6 +315,34 @@ test_inbound_replay(void **state)
     pair.in.sa.flags |= IPSEC_SA_NO_REPLAY;
     assert_status(pair_offer(&pair, first, first_len), IPSEC_OK);
     assert_status(pair_offer(&pair, first, first_len), IPSEC_OK);
+}
+
+/* After a restart all numbers up to the noted one count as seen, whatever is
+ * in the memory for the window. */
+static void
+test_inbound_starts_from_a_noted_number(void **state)
+{
+    struct packet_spec spec;
+    int filled, own;
+    uint64_t seq;
+
+    (void)state;
+    for (filled = 0; filled < 4; filled++) {
+        own = filled & 1;
+        pair_prepare(&pair, &suites[CBC128], IPSEC_MODE_TUNNEL, 4);
+        pair.in.params.seq = 100;
+        memset(pair.in.window, filled & 2 ? 0xff : 0, sizeof pair.in.window);
+        pair.in.params.window = own ? NULL : pair.in.window;
+        pair.in.params.window_len = own ? 0 : 8;
+        pair_begin(&pair);
+        spec = pair_spec(&pair, 4, 17, 0);
+        for (seq = 1; seq <= 103; seq++) {
+            wire_len = pair_seal(&pair, &spec, wire);
+            assert_status(offer(), seq <= 100 ? IPSEC_ERR_REPLAY : IPSEC_OK);
+        }
+        assert_int_equal(pair.b.st.runs, 3);
+        assert_status(offer(), IPSEC_ERR_REPLAY);
+    }
 }
 
 /* A window of the caller's, and its width. */
@@ -504,12 +549,14 @@ main(void)
         cmocka_unit_test(test_inbound_opens_and_counts),
         cmocka_unit_test(test_inbound_cleartext_by_policy),
         cmocka_unit_test(test_inbound_header_checksum),
+        cmocka_unit_test(test_inbound_malformed),
         cmocka_unit_test(test_inbound_no_such_sa),
         cmocka_unit_test(test_inbound_sa_of_another_kind),
         cmocka_unit_test(test_inbound_transit),
         cmocka_unit_test(test_inbound_transit_of_our_own),
         cmocka_unit_test(test_inbound_fragments_of_esp),
         cmocka_unit_test(test_inbound_replay),
+        cmocka_unit_test(test_inbound_starts_from_a_noted_number),
         cmocka_unit_test(test_inbound_window_sizes),
         cmocka_unit_test(test_inbound_forgery_changes_nothing),
         cmocka_unit_test(test_inbound_opened_packet_against_policy),

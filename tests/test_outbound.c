@@ -93,6 +93,10 @@ test_outbound_results_are_of_this_call(void **state)
     assert_status(ipsec_outbound(A, &p.pkt), IPSEC_BYPASS);
     assert_int_equal(p.pkt.head | p.pkt.tail | p.pkt.mtu | p.pkt.layers, 0);
     assert_memory_equal(p.pkt.sa, none, sizeof none);
+    p.pkt.seq = 99;
+    pair.pa.action = IPSEC_ACTION_DISCARD;
+    assert_status(ipsec_outbound(A, &p.pkt), IPSEC_ERR_DISCARD);
+    assert_true(pair.a.audit[1].seq == 0);
 }
 
 static void
