@@ -35,6 +35,13 @@ ipsec_ah_covers(const struct ipsec_sa *sa, const uint8_t *p, size_t hdr)
     return ipsec_ip_mask(copy, sizeof copy - ipsec_ah_len(sa), &n, p, hdr);
 }
 
+/* The same, as an AH itself has it. */
+static size_t
+len_of(const uint8_t *ah)
+{
+    return ((size_t)ah[1] + 2) * 4;
+}
+
 /* The operation on the AH behind `hdr` bytes of headers, in a packet of `len`
  * bytes. In the copy its ICV is zero. */
 static int
@@ -103,8 +110,7 @@ ipsec_ah_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
     int rc;
 
     /* neither more padding nor less than there must be (section 3.3.3.2.1) */
-    if (len < ipsec_ah_len(sa) ||
-        ((size_t)ah[1] + 2) * 4 != ipsec_ah_len(sa)) {
+    if (len < ipsec_ah_len(sa) || len_of(ah) != ipsec_ah_len(sa)) {
         return IPSEC_ERR_MALFORMED;
     }
     rc = ipsec_layer_check(ips, pkt, sa, get32(ah + 8));
@@ -117,9 +123,10 @@ ipsec_ah_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
                 const struct ipsec_ip *ip)
 {
     struct ipsec_buf *buf = &pkt->buf;
-    uint8_t next = buf->data[ip->off];
-    uint8_t *payload = buf->data + ip->off + ipsec_ah_len(sa);
-    size_t len = ip->len - ip->off - ipsec_ah_len(sa);
+    uint8_t *ah = buf->data + ip->off, next = ah[0];
+    /* not the SA's: it may have moved to IPv6 since the AH was checked */
+    uint8_t *payload = ah + len_of(ah);
+    size_t len = ip->len - ip->off - len_of(ah);
 
     if (sa->mode == IPSEC_MODE_TUNNEL) {
         buf->data = payload;

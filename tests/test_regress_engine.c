@@ -108,6 +108,35 @@ test_a_resumed_drop_is_audited_like_any_other(void **state)
     free_both();
 }
 
+/* AH is longer over IPv6; the one in the engine is not. */
+static void
+test_an_ah_sa_may_move_to_ipv6_meanwhile(void **state)
+{
+    struct ipsec_addr us = addr("2001:db8::2"), peer = addr("2001:db8::1");
+    struct packet_spec spec;
+    uint8_t plain[64];
+    size_t n;
+
+    (void)state;
+    for (n = 0; n < 8; n++) {
+        fx_note("%zu bytes", n);
+        pair_prepare(&pair, &suites[NULL_SHA256], IPSEC_MODE_TRANSPORT, 4);
+        pair.out.params.proto = pair.in.params.proto = IPSEC_PROTO_AH;
+        pair.pa.proto = pair.pb.proto = IPSEC_PROTO_AH;
+        pair_begin(&pair);
+        spec = pair_spec(&pair, 4, 253, n);
+        len[0] = pair_seal(&pair, &spec, wire[0]);
+        pair.b.st.mode = FAKE_ASYNC;
+        assert_status(offer(&p, 0), IPSEC_PENDING);
+        assert_status(ipsec_sad_update(&pair.b.ips, &pair.in.sa, &us, &peer),
+                      IPSEC_OK);
+        fake_complete(&pair.b.st, 0);
+        assert_status(answer, IPSEC_OK);
+        assert_true(fx_pkt_is(&p, plain, packet_build(plain, &spec)));
+        fx_pkt_free(&p);
+    }
+}
+
 static int bad;
 
 static int
@@ -196,6 +225,7 @@ main(void)
         cmocka_unit_test(test_bytes_used_up_while_in_the_engine),
         cmocka_unit_test(test_time_up_while_in_the_engine),
         cmocka_unit_test(test_a_resumed_drop_is_audited_like_any_other),
+        cmocka_unit_test(test_an_ah_sa_may_move_to_ipv6_meanwhile),
         cmocka_unit_test(test_in_flight_does_not_wrap),
         cmocka_unit_test(test_results_that_no_engine_may_report_are_failures),
         cmocka_unit_test(test_answers_that_no_engine_may_give_are_failures)
