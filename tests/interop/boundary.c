@@ -115,11 +115,12 @@ static int add_half(struct half *half, int dir, const struct options *opt)
     p.dir = (uint8_t)dir;
     p.spi = (uint32_t)number(dir == IPSEC_OUT ? opt->spi_out : opt->spi_in);
     p.reqid = REQID;
-    p.proto = IPSEC_PROTO_ESP;
+    p.proto = (uint8_t)number(opt->proto);
     p.mode = strcmp(opt->mode, "tunnel") == 0 ? IPSEC_MODE_TUNNEL
                                               : IPSEC_MODE_TRANSPORT;
     p.flags = IPSEC_SA_NEGOTIATED;
     p.flags |= number(opt->esn) ? IPSEC_SA_ESN : 0;
+    p.flags |= number(opt->align8) ? IPSEC_SA_AH_ALIGN8 : 0;
     p.seq = opt->seq == NULL ? 0 : strtoull(opt->seq, NULL, 0);
     p.mtu = HOST_MTU;
     p.km.encr = (uint16_t)number(opt->encr);
@@ -175,7 +176,7 @@ static int add_protect(const struct options *opt)
     protect.sel.version = (uint8_t)version;
     protect.dir = IPSEC_IN | IPSEC_OUT;
     protect.action = IPSEC_ACTION_PROTECT;
-    protect.proto = IPSEC_PROTO_ESP;
+    protect.proto = (uint8_t)number(opt->proto);
     protect.mode = strcmp(opt->mode, "tunnel") == 0 ? IPSEC_MODE_TUNNEL
                                                     : IPSEC_MODE_TRANSPORT;
     protect.priority = 2;

@@ -10,9 +10,9 @@
 /** The command line: see device.c. NULL where nothing was said. */
 struct options {
     const char *wire, *peer, *pcap, *mac, *ip4, *ip6, *target;
-    const char *mode, *local, *remote, *encr, *integ;
+    const char *proto, *mode, *local, *remote, *encr, *integ;
     const char *spi_out, *spi_in, *key_out, *key_in, *ikey_out, *ikey_in;
-    const char *esn, *window, *seq;
+    const char *esn, *window, *seq, *align8;
 };
 
 /** Put it around the host's interface. 0; or -1, having said why. */

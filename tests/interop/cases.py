@@ -13,6 +13,11 @@ from link import GUEST_OTHER, STRANGER, Link
 from relay import IN, OUT, CORRUPT, Fault, Late, Reorder
 
 SUITES = 'gcm128', 'gcm256', 'cbc128', 'cbc256', 'chacha', 'null'
+# What few others have, or no published record shows: a session of each.
+MORE_SUITES = ('gcm8', 'gcm12', 'ccm8', 'ccm12', 'ccm16', 'gmac', 'ctr128',
+               'ctr256', 'sha1', 'sha384', 'sha512', 'cmac', 'xcbc')
+AH_SUITES = ('ah-sha256', 'ah-sha1', 'ah-sha384', 'ah-sha512', 'ah-cmac',
+             'ah-xcbc')
 MODES = 'transport', 'tunnel'
 VERSIONS = 4, 6
 FAULT_SUITES = 'gcm128', 'cbc256'
@@ -269,9 +274,17 @@ def plan():
     plain += [Link('gcm192', 'transport', 4), Link('cbc192', 'tunnel', 6)]
     plain += [Link(s, 'tunnel', v, o) for s in SUITES
               for v, o in ((4, 6), (6, 4))]
+    plain += [Link(s, m, v) for s in AH_SUITES for m in MODES
+              for v in VERSIONS]
+    plain += [Link('ah8-sha256', m, 4) for m in MODES]
+    plain += [Link('ah-sha256', 'tunnel', 4, 6),
+              Link('ah-sha1', 'tunnel', 6, 4)]
+    for i, s in enumerate(MORE_SUITES):
+        plain += [Link(s, 'transport', VERSIONS[i % 2]),
+                  Link(s, 'tunnel', VERSIONS[1 - i % 2])]
     for link in plain:
         yield link, {link.name + '-' + t: TRAFFIC[t] for t in TRAFFIC}
-    for s in SUITES:
+    for s in SUITES + ('ah-sha256', 'gmac', 'ctr128', 'ccm16'):
         for m in MODES:
             for v in VERSIONS:
                 for t in TRAFFIC:

@@ -38,6 +38,7 @@ static const struct {
     { "ip6", offsetof(struct options, ip6) },     /* ours, /64 */
     { "target", offsetof(struct options, target) }, /* whom to talk to */
     /* Without a mode, all goes in clear. */
+    { "proto", offsetof(struct options, proto) }, /* 50, 51 */
     { "mode", offsetof(struct options, mode) },   /* transport, tunnel */
     { "local", offsetof(struct options, local) }, /* outer addresses */
     { "remote", offsetof(struct options, remote) },
@@ -49,6 +50,7 @@ static const struct {
     { "key-in", offsetof(struct options, key_in) },
     { "ikey-out", offsetof(struct options, ikey_out) },
     { "ikey-in", offsetof(struct options, ikey_in) },
+    { "align8", offsetof(struct options, align8) }, /* AH over IPv4 */
     { "esn", offsetof(struct options, esn) },
     { "window", offsetof(struct options, window) }, /* packets */
     { "seq", offsetof(struct options, seq) },     /* last one used */

@@ -31,7 +31,7 @@ MODULES = '''virtio_pci virtio_net xfrm_user esp4 esp6 xfrm6_tunnel tunnel4
     ctr sha512_generic jitterentropy_rng drbg seqiv echainiv authenc authencesn
     gcm ghash-generic ghash-clmulni-intel aesni-intel sha256-ssse3
     chacha20poly1305 chacha_generic poly1305_generic chacha-x86_64
-    poly1305-x86_64'''.split()
+    poly1305-x86_64 ah4 ah6 ccm cmac xcbc'''.split()
 
 
 class Missing(Exception):

@@ -18,7 +18,11 @@ BITS = {4: 32, 6: 128}
 SPI_OUT, SPI_IN = 0x2001, 0x2002
 
 GCM, CBC, CHACHA, NULL = 20, 12, 28, 11        # IKEv2 transform IDs
+GCM_8, GCM_12, CCM_8, CCM_12, CCM_16 = 18, 19, 14, 15, 16
+CTR, GMAC = 13, 21
 HMAC_SHA2_256_128 = 12
+HMAC_SHA1_96, XCBC_96, CMAC_96 = 2, 5, 8
+HMAC_SHA2_384_192, HMAC_SHA2_512_256 = 13, 14
 SUITES = {                     # encr, its key with salt, integ, its key
     'gcm128': (GCM, 20, 0, 0),
     'gcm192': (GCM, 28, 0, 0),
@@ -28,12 +32,45 @@ SUITES = {                     # encr, its key with salt, integ, its key
     'cbc256': (CBC, 32, HMAC_SHA2_256_128, 32),
     'chacha': (CHACHA, 36, 0, 0),
     'null': (NULL, 0, HMAC_SHA2_256_128, 32),
+    'gcm8': (GCM_8, 20, 0, 0),
+    'gcm12': (GCM_12, 36, 0, 0),
+    'ccm8': (CCM_8, 19, 0, 0),
+    'ccm12': (CCM_12, 35, 0, 0),
+    'ccm16': (CCM_16, 27, 0, 0),
+    'gmac': (GMAC, 20, 0, 0),
+    'ctr128': (CTR, 20, HMAC_SHA2_256_128, 32),
+    'ctr256': (CTR, 36, XCBC_96, 16),
+    'sha1': (CBC, 16, HMAC_SHA1_96, 20),
+    'sha384': (CBC, 32, HMAC_SHA2_384_192, 48),
+    'sha512': (CBC, 16, HMAC_SHA2_512_256, 64),
+    'cmac': (CBC, 16, CMAC_96, 16),
+    'xcbc': (CBC, 16, XCBC_96, 16),
+    'ah-sha256': (NULL, 0, HMAC_SHA2_256_128, 32),
+    'ah8-sha256': (NULL, 0, HMAC_SHA2_256_128, 32),  # Linux's own padding
+    'ah-sha1': (NULL, 0, HMAC_SHA1_96, 20),
+    'ah-sha384': (NULL, 0, HMAC_SHA2_384_192, 48),
+    'ah-sha512': (NULL, 0, HMAC_SHA2_512_256, 64),
+    'ah-cmac': (NULL, 0, CMAC_96, 16),
+    'ah-xcbc': (NULL, 0, XCBC_96, 16),
 }
 KERNEL_NAME = {
     GCM: 'rfc4106(gcm(aes))',
     CBC: 'cbc(aes)',
     CHACHA: 'rfc7539esp(chacha20,poly1305)',
     NULL: 'ecb(cipher_null)',
+    GCM_8: 'rfc4106(gcm(aes))', GCM_12: 'rfc4106(gcm(aes))',
+    CCM_8: 'rfc4309(ccm(aes))', CCM_12: 'rfc4309(ccm(aes))',
+    CCM_16: 'rfc4309(ccm(aes))',
+    CTR: 'rfc3686(ctr(aes))', GMAC: 'rfc4543(gcm(aes))',
+}
+ICV_BITS = {GCM_8: 64, GCM_12: 96, CCM_8: 64, CCM_12: 96}   # else 128
+KERNEL_MAC = {                 # name, bits it is cut to
+    HMAC_SHA2_256_128: ('hmac(sha256)', 128),
+    HMAC_SHA1_96: ('hmac(sha1)', 96),
+    HMAC_SHA2_384_192: ('hmac(sha384)', 192),
+    HMAC_SHA2_512_256: ('hmac(sha512)', 256),
+    CMAC_96: ('cmac(aes)', 96),
+    XCBC_96: ('xcbc(aes)', 96),
 }
 WIRESHARK_NAME = {
     GCM: 'AES-GCM [RFC4106]',
@@ -55,6 +92,8 @@ class Link:
         self.seq = 2**32 - 1 - before_wrap if self.esn else 0
         self.window = 128 if self.esn else 64
         self.encr, self.encr_len, self.integ, self.integ_len = SUITES[suite]
+        self.proto = 'ah' if suite.startswith('ah') else 'esp'
+        self.align8 = suite.startswith('ah8-')
         self.name = '%s%s-%s-%s' % (
             'esn-' if self.esn else '', suite, mode,
             self.inner if self.inner == self.outer
@@ -76,6 +115,8 @@ class Link:
     def device_args(self):
         args = {
             'target': self.target, 'mode': self.mode,
+            'proto': 51 if self.proto == 'ah' else 50,
+            'align8': int(self.align8),
             'local': self.local, 'remote': self.remote,
             'encr': self.encr, 'integ': self.integ,
             'spi-out': SPI_OUT, 'spi-in': SPI_IN,
@@ -94,26 +135,33 @@ class Link:
     def algorithms(self, spi):
         encr, name = self.encr_key(spi), KERNEL_NAME[self.encr]
         if not self.integ:
-            return 'aead %s 0x%s 128' % (name, encr)
+            return 'aead %s 0x%s %d' % (name, encr,
+                                        ICV_BITS.get(self.encr, 128))
         # "auth" instead of "auth-trunc" would cut SHA2-256 to 96 bits
-        return 'enc %s %s auth-trunc hmac(sha256) 0x%s 128' % (
-            name, '0x' + encr if encr else '""', self.integ_key(spi))
+        mac = 'auth-trunc %s 0x%s %d' % (
+            KERNEL_MAC[self.integ][0], self.integ_key(spi),
+            KERNEL_MAC[self.integ][1])
+        if self.proto == 'ah':
+            return mac
+        return 'enc %s %s %s' % (name, '0x' + encr if encr else '""', mac)
 
     def state(self, spi, src, dst, numbers, selector=''):
         flags = (['esn'] if self.esn else []) + \
-            (['af-unspec'] if self.inner != self.outer else [])
-        return ('xfrm state add src %s dst %s proto esp spi 0x%x reqid 1 '
+            (['af-unspec'] if self.inner != self.outer else []) + \
+            (['align4'] if self.proto == 'ah' and not self.align8 else [])
+        return ('xfrm state add src %s dst %s proto %s spi 0x%x reqid 1 '
                 'mode %s replay-window %d %s %s %s %s' % (
-                    src, dst, spi, self.mode, self.window, numbers,
+                    src, dst, self.proto, spi, self.mode, self.window,
+                    numbers,
                     ' '.join('flag ' + f for f in flags),
                     self.algorithms(spi), selector))
 
     def policy(self, direction, src, dst, outer_src, outer_dst):
         bits = BITS[self.inner]
         return ('xfrm policy add src %s/%d dst %s/%d dir %s priority 2 '
-                'tmpl src %s dst %s proto esp reqid 1 mode %s' % (
+                'tmpl src %s dst %s proto %s reqid 1 mode %s' % (
                     src, bits, dst, bits, direction,
-                    outer_src, outer_dst, self.mode))
+                    outer_src, outer_dst, self.proto, self.mode))
 
     def guest_batch(self):
         """Lines for `ip -batch`: from whatever was there to this link."""
@@ -141,7 +189,10 @@ class Link:
         return '\n'.join(lines) + '\n'
 
     def wireshark(self):
-        """Lines of Wireshark's esp_sa table."""
+        """Lines of Wireshark's esp_sa table, for the suites it has."""
+        if self.proto == 'ah' or self.encr not in WIRESHARK_NAME or \
+                self.integ not in (0, HMAC_SHA2_256_128):
+            return ''
         integ = 'HMAC-SHA-256-128 [RFC4868]' if self.integ else 'NULL'
         return ''.join(
             '"IPv%d","*","*","0x%08x","%s","0x%s","%s","%s"%s\n' % (

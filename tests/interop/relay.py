@@ -17,6 +17,7 @@ import traceback
 
 OUT, IN = 'out', 'in'
 ND = range(133, 138)           # RFC 4861: the ICMPv6 types of its messages
+IPSEC = {50: 0, 51: 4}         # ESP, AH: how far into them the SPI is
 EAGER = 64                     # frames taken from one side in a row
 
 
@@ -32,8 +33,8 @@ def checksum(data):
 class Frame:
     """What the relay must know of an Ethernet frame.
 
-    kind  'arp', 'nd', 'esp' or 'clear'
-    esp   where the ESP header starts; None in later fragments
+    kind  'arp', 'nd', 'esp' (AH, too) or 'clear'
+    esp   where the SPI is; None in later fragments
     end   where the IP packet ends
     """
 
@@ -55,10 +56,10 @@ class Frame:
         self.end = 14 + struct.unpack('!H', d[16:18])[0]
         fragment = struct.unpack('!H', d[20:22])[0] & 0x3fff
         self.whole = fragment == 0
-        if d[23] == 50:
+        if d[23] in IPSEC:
             self.kind = 'esp'
             if not fragment & 0x1fff:
-                self.esp = 14 + (d[14] & 15) * 4
+                self.esp = 14 + (d[14] & 15) * 4 + IPSEC[d[23]]
 
     def ipv6(self):
         d = self.data
@@ -69,9 +70,9 @@ class Frame:
             header, at = d[54], 62
             field = struct.unpack('!H', d[56:58])[0]
             offset, self.whole = field >> 3, not field & 0xfff9
-        if header == 50:
+        if header in IPSEC:
             self.kind = 'esp'
-            self.esp = at if offset == 0 else None
+            self.esp = at + IPSEC[header] if offset == 0 else None
         elif header == 58 and d[at] in ND:
             self.kind = 'nd'
 
