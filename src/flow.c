@@ -23,8 +23,9 @@ addr_load(struct ipsec_addr *addr, uint8_t version, const uint8_t *p)
     memcpy(addr->byte, p, version == 4 ? 4 : 16);
 }
 
-static int
-has_ports(uint8_t proto)
+/* see inner.h */
+int
+ipsec_proto_has_ports(uint8_t proto)
 {
     return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_SCTP ||
            proto == PROTO_DCCP || proto == PROTO_UDPLITE;
@@ -36,7 +37,7 @@ ports_load(struct ipsec_flow *flow, int dir, const uint8_t *p, size_t len)
 {
     int out = dir == IPSEC_OUT;
 
-    if (has_ports(flow->proto) && len >= 4) {
+    if (ipsec_proto_has_ports(flow->proto) && len >= 4) {
         flow->local_port = get16(out ? p : p + 2);
         flow->remote_port = get16(out ? p + 2 : p);
     } else if ((flow->proto == PROTO_ICMP || flow->proto == PROTO_ICMPV6) &&

@@ -86,6 +86,9 @@ int ipsec_ip_parse(struct ipsec_ip *ip, const struct ipsec_buf *buf);
 void ipsec_flow_fill(struct ipsec_flow *flow, int dir,
                      const struct ipsec_ip *ip, const uint8_t *p);
 
+/* Does it begin with a source and a destination port? */
+int ipsec_proto_has_ports(uint8_t proto);
+
 /* Tell an IP header its new length and what follows, at `nh`. */
 void ipsec_ip_resize(uint8_t *p, size_t len, size_t nh, uint8_t proto);
 

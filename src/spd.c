@@ -324,12 +324,12 @@ prefix_check(const struct ipsec_prefix *prefix, uint8_t version)
     return prefix->bits <= max ? IPSEC_OK : IPSEC_ERR_PREFIX;
 }
 
+/* Ports, or type and code, which stand for them. */
 static int
 has_ports(uint8_t proto)
 {
-    return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_ICMP ||
-           proto == PROTO_ICMPV6 || proto == PROTO_SCTP ||
-           proto == PROTO_DCCP || proto == PROTO_UDPLITE;
+    return ipsec_proto_has_ports(proto) || proto == PROTO_ICMP ||
+           proto == PROTO_ICMPV6;
 }
 
 static int
