@@ -1,5 +1,5 @@
 /*
- * libipsec - IPsec for systems of any size (RFC 4301, 4303)
+ * libipsec - IPsec for systems of any size (RFC 4301, 4302, 4303)
  * SPDX-License-Identifier: MIT
  */
 #ifndef IPSEC_OPTIONS_H
@@ -17,12 +17,13 @@
  * who calls the library need not know them. Asked for what was left out, it
  * answers IPSEC_ERR_UNSUPPORTED.
  *
+ *     IPSEC_NO_AH         AH (RFC 4302); AH that arrives has no SA
+ *
  * Transforms. AES-GCM-16, AES-CBC, ChaCha20-Poly1305, NULL and
  * HMAC-SHA2-256-128 are always in: they are what RFC 8221 demands, and a
  * row in a table each. A port leaves out besides what its crypto library was
  * built without.
  *
- *     IPSEC_NO_AH         AH (RFC 4302)
  *     IPSEC_NO_GCM_SHORT  AES-GCM-8, -12
  *     IPSEC_NO_CCM        AES-CCM-8, -12, -16
  *     IPSEC_NO_CTR        AES-CTR
@@ -33,7 +34,7 @@
  *     IPSEC_NO_SHA512     HMAC-SHA2-384-192, HMAC-SHA2-512-256
  *     IPSEC_NO_CMAC       AES-CMAC-96
  *     IPSEC_NO_XCBC       AES-XCBC-96
- *     IPSEC_NO_TRANSFORMS all of these
+ *     IPSEC_NO_TRANSFORMS all of these, from IPSEC_NO_GCM_SHORT on
  */
 #if defined(IPSEC_NO_TRANSFORMS)
 #undef IPSEC_NO_GCM_SHORT
