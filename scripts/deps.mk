@@ -2,6 +2,15 @@
 # lwIP, mbedTLS and CMocka: where they are, and how to build them from source.
 # Included by the Makefile for the targets that need them.
 
+# A variable given by the caller must name a source tree; $2 is a file of it.
+tree_of = $(if $(filter command environment,$(firstword $(origin $1))),\
+          $(if $(strip $($1)),$(if $(wildcard $($1)/$2),,\
+          $(error $1=$($1) is no such source tree: it has no $2))))
+$(call tree_of,LWIP_DIR,src/include/lwip/init.h)
+$(call tree_of,MBEDTLS_DIR,include/mbedtls/gcm.h)
+$(call tree_of,MBEDTLS_DIR,library/gcm.c)
+$(call tree_of,CMOCKA_DIR,src/cmocka.c)
+
 # deps.sh finds or fetches what no variable names; make then starts again.
 NEED := cc $(if $(LWIP_DIR),,lwip) $(if $(MBEDTLS_DIR),,mbedtls) \
         $(if $(CMOCKA_DIR),,cmocka) $(if $(filter test,$(MAKECMDGOALS)),decoder) \

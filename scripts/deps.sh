@@ -185,7 +185,12 @@ found() { echo "$2" > "$DEPS/$1.mk"; }
 need_cc() {
     echo '#include <stdio.h>
           int main(void) { return puts("") < 0; }' > "$DEPS/try.c"
-    links < "$DEPS/try.c" || want gcc libc6-dev
+    if ! links < "$DEPS/try.c"; then
+        case $CC in cc | gcc) want gcc libc6-dev ;; esac
+        links < "$DEPS/try.c" ||
+            die "$CC does not compile and link a program here" \
+                "give a compiler for this machine: make CC=..."
+    fi
     found cc "# $CC works"
 }
 
