@@ -117,7 +117,8 @@ help: ## show this
 	    Makefile
 	@echo 'Variables:'
 	@awk -F ' *[?]= *|## ' '/^[A-Z_]+ *[?]=/ \
-	    { printf "  %-13s %s%s\n", $$1, $$3, $$2 ? " [" $$2 "]" : "" }' \
+	    { preset = $$2 == "" || $$2 ~ /[$$]/ ? "" : " [" $$2 "]"; \
+	      printf "  %-13s %s%s\n", $$1, $$3, preset }' \
 	    Makefile $(wildcard tests/rules.mk)
 
 .PHONY: all demo test interop bench fuzz size lint install deps-new
