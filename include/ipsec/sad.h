@@ -32,7 +32,8 @@ extern "C" {
  * When an SA must be replaced (`soft`) and may not be used any more
  * (`hard`): time, bytes or sequence number, whichever comes first; 0 is
  * "none". Bytes are those that the algorithms are applied to, padding
- * included. The last packet allowed is the one that reaches `hard`.
+ * included, headers not. The last packet allowed is the one that reaches
+ * `hard`.
  *
  * The caller's, shared by any number of SAs, valid as long as they; constant
  * but for `soft_seq` and `hard_seq` of an SA whose numbers are noted in
