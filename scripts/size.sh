@@ -12,10 +12,8 @@ structures() {
     sed -n 's/^struct \(ipsec[a-z0-9_]*\) {$/\1/p' include/ipsec/*.h | sort
 }
 
-# measure PREFIX COMPILER...: tables for one machine
-measure() {
-    prefix=$1
-    shift
+# objects COMPILER...: the core, in $tmp
+objects() {
     rm -rf "$tmp"
     mkdir -p "$tmp"
     for file in src/*.c; do
@@ -23,6 +21,13 @@ measure() {
             -fno-asynchronous-unwind-tables -Iinclude -c \
             -o "$tmp/$(basename "$file" .c).o" "$file"
     done
+}
+
+# measure PREFIX COMPILER...: tables for one machine
+measure() {
+    prefix=$1
+    shift
+    objects "$@"
     echo "$*, -Os"
     (cd "$tmp" && "${prefix}size" -t ./*.o) | awk '
         NR == 1 { printf "  %-24s %8s %8s %8s\n", "", "text", "data", "bss" }
@@ -41,10 +46,22 @@ measure() {
     done
 }
 
+# ESP alone, against what it took when it was first whole
+base() {
+    objects arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -DIPSEC_NO_AH \
+        -DIPSEC_NO_TRANSFORMS
+    alone=$(arm-none-eabi-size "$tmp"/*.o | awk '{ n += $1 } END { print n }')
+    base=$(grep -v '^#' scripts/size.base)
+    echo "ESP alone (IPSEC_NO_AH, IPSEC_NO_TRANSFORMS): $alone bytes of text," \
+        "at most $((base * 105 / 100))"
+    [ "$alone" -le $((base * 105 / 100)) ]
+}
+
 measure "" ${CC:-cc}
 if command -v arm-none-eabi-gcc > /dev/null; then
     echo
     measure arm-none-eabi- arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb
+    base
 else
     echo 'For a Cortex-M4 as well: apt-get install gcc-arm-none-eabi'
 fi
