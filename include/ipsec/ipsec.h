@@ -147,16 +147,18 @@ struct ipsec_config {
     /**
      * A packet needs an SA that is not there. Raised for every such packet
      * until one is, if only a larval one: reserve it here and now. The
-     * packet is unchanged: its caller may keep it and offer it again.
+     * packet is unchanged: its caller may keep it and offer it again, once
+     * sa_generation differs from what it was before the call.
      */
     void (*acquire)(void *user, struct ipsec_policy *policy,
                     const struct ipsec_flow *flow, int lane);
 
     /**
-     * `event` is an enum ipsec_event. HARD comes alone where SOFT is overdue
-     * too. SOFT comes again for an SA whose life->soft_seq was raised, HARD
-     * for one whose life->hard_seq was. The SA may be removed here and now;
-     * if a packet of it is being processed, RELEASED follows.
+     * `event` is an enum ipsec_event, of an outbound or an inbound SA. HARD
+     * comes alone where SOFT is overdue too. SOFT comes again for an SA whose
+     * life->soft_seq was raised, HARD for one whose life->hard_seq was. The SA
+     * may be removed here and now; if a packet of it is being processed,
+     * RELEASED follows.
      */
     void (*sa_event)(void *user, struct ipsec_sa *sa, int event);
 
@@ -185,7 +187,8 @@ struct ipsec {
     size_t                     swept;
 };
 
-/** Start with empty databases at time 0: every packet is discarded.
+/** Start with empty databases at time 0: every packet is discarded. Before any
+ * other call.
  * IPSEC_OK, IPSEC_ERR_ARG (a required member is missing, a table's length is
  * not a power of two), or IPSEC_ERR_RANDOM (hash keys). */
 int ipsec_init(struct ipsec *ips, const struct ipsec_config *cfg);
@@ -227,7 +230,7 @@ int ipsec_outbound(struct ipsec *ips, struct ipsec_pkt *pkt);
  * Process a packet that has arrived (RFC 4301 section 5.2), in place: ESP,
  * AH, or plain. Bytes behind the IP packet's own length (link padding) are let
  * be. Fragments of ESP and AH must be reassembled first. Plaintext is exposed
- * only after its ICV was verified.
+ * only after its ICV was verified. No room around the packet is needed.
  *
  * @return as ipsec_outbound(); IPSEC_OK and IPSEC_BYPASS mean "deliver",
  *         IPSEC_CONSUMED "forget it".

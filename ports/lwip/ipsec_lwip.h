@@ -33,10 +33,12 @@ extern "C" {
  *
  *              #define LWIP_HOOK_FILENAME "ipsec_lwip_hooks.h"
  *
- *          A product with a hook file of its own includes ours in it, or calls
- *          ipsec_lwip_ip4_input() and _ip6_input() first thing from its hooks
- *          of these names and returns 1 if they do. CHECKSUM_GEN_* must be 1:
- *          what is encrypted can't be summed by a network chip any more.
+ *          and compile lwIP itself with -Iports/lwip, for its own files include
+ *          that one. A product with a hook file of its own includes ours in
+ *          it, or calls ipsec_lwip_ip4_input() and _ip6_input() first thing
+ *          from its hooks of these names and returns 1 if they do.
+ *          CHECKSUM_GEN_* must be 1: what is encrypted can't be summed by a
+ *          network chip any more.
  *          What is missing is said at compile time. The port fragments and
  *          reassembles by itself: on an attached netif lwIP's IP_FRAG,
  *          IP_REASSEMBLY etc. have nothing to do and may be 0.
