@@ -32,6 +32,9 @@ ipsec_ah_covers(const struct ipsec_sa *sa, const uint8_t *p, size_t hdr)
     uint8_t copy[IPSEC_AAD_MAX];
     size_t n;
 
+    if (hdr == (p[0] >> 4 == 4 ? IP4_HDR : IP6_HDR)) {
+        return IPSEC_OK; /* nothing in it that could not */
+    }
     return ipsec_ip_mask(copy, sizeof copy - ipsec_ah_len(sa), &n, p, hdr);
 }
 
@@ -82,11 +85,8 @@ ipsec_ah_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     size_t ah_len = ipsec_ah_len(sa);
     size_t outer = tunnel ? ipsec_tunnel_len(sa) : 0;
     size_t hdr = tunnel ? outer : ip->ins;
-    uint8_t next = pkt->buf.data[ip->ins_nh], *ah;
+    uint8_t next = ipsec_layer_next(sa, ip, pkt->buf.data), *ah;
 
-    if (tunnel) {
-        next = ip->version == 4 ? PROTO_IPIP : PROTO_IPV6;
-    }
     pkt->seq = ++sa->seq;
     ipsec_encapsulate(&pkt->buf, sa, ip, ah_len + outer,
                       ip->len + ah_len + outer);

@@ -122,11 +122,8 @@ ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     uint8_t *payload = pkt->buf.data + keep;
     uint8_t *esp = payload - ipsec_esp_head(sa);
     size_t len = ip->len - keep; /* without padding of the link */
-    uint8_t next = pkt->buf.data[ip->ins_nh];
+    uint8_t next = ipsec_layer_next(sa, ip, pkt->buf.data);
 
-    if (tunnel) {
-        next = ip->version == 4 ? PROTO_IPIP : PROTO_IPV6;
-    }
     pkt->seq = ++sa->seq;
     len += trailer_write(payload + len, pad_of(sa, len), next);
     ipsec_encapsulate(&pkt->buf, sa, ip, grow,

@@ -203,6 +203,10 @@ size_t ipsec_layer_tail(const struct ipsec_sa *sa, size_t ins, size_t len);
 /* Largest packet that becomes no longer than `mtu`; 0: none. */
 size_t ipsec_layer_mtu(const struct ipsec_sa *sa, size_t ins, size_t mtu);
 
+/* What a layer round the packet at `p` says is next in it. */
+uint8_t ipsec_layer_next(const struct ipsec_sa *sa, const struct ipsec_ip *ip,
+                         const uint8_t *p);
+
 /* Put on the layer of pkt->sa[pkt->stage], round the packet that begins with
  * `ip`, for which there is room; pkt->op is then ready to seal. */
 void ipsec_layer_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip);

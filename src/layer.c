@@ -50,6 +50,17 @@ ipsec_layer_mtu(const struct ipsec_sa *sa, size_t ins, size_t mtu)
 }
 
 /* see inner.h */
+uint8_t
+ipsec_layer_next(const struct ipsec_sa *sa, const struct ipsec_ip *ip,
+                 const uint8_t *p)
+{
+    if (sa->mode == IPSEC_MODE_TRANSPORT) {
+        return p[ip->ins_nh];
+    }
+    return ip->version == 4 ? PROTO_IPIP : PROTO_IPV6;
+}
+
+/* see inner.h */
 void
 ipsec_layer_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 {
