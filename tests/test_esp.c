@@ -268,7 +268,7 @@ test_esp_numbers_in_aad_tail_and_wire(void **state)
     }
 }
 
-/* ARCHITECTURE 11: N packets, N IVs. */
+/* N packets, N IVs. */
 static void
 test_esp_ivs_are_distinct(void **state)
 {

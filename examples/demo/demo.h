@@ -85,7 +85,7 @@ enum demo_verb {
     DEMO_ADD,         /**< the SA `sa` */
     DEMO_REMOVE,      /**< the SA with the SPI of `sa` */
     DEMO_FETCH,       /**< device: the page, over IP `version`; `take` bytes
-                       *   of it for now */
+                       *   of it to begin with */
     DEMO_TAKE,        /**< device: `take` bytes more */
     DEMO_PING,        /**< device: DEMO_PINGS times */
     DEMO_VALVE,       /**< device: tell the gateway to open it */

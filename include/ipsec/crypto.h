@@ -88,7 +88,7 @@ struct ipsec_op {
 
     /** Whose operation this is: of the library's own, the packet. Whoever
      * makes operations that belong to no packet (a key daemon, for its own
-     * messages) may use it as he likes. */
+     * messages) may use it at will. */
     void             *owner;
 
     /**
