@@ -166,7 +166,9 @@ check_shape(const struct ipsec_sa *sa, const struct ipsec_sa_params *q)
     }
     if (!ipsec_proto_known(q->proto) ||
         (q->proto == IPSEC_PROTO_AH && q->km.encr != IPSEC_ENCR_NULL) ||
-        (q->flags & ~(unsigned)KNOWN_FLAGS) != 0) {
+        (q->flags & ~(unsigned)KNOWN_FLAGS) != 0 ||
+        q->local_port != 0 || q->remote_port != 0 || q->tfc != 0 ||
+        q->dscp_map != NULL) {
         return IPSEC_ERR_UNSUPPORTED;
     }
     if (sa->state != IPSEC_SA_NONE &&
@@ -250,7 +252,7 @@ fill(const struct ipsec *ips, struct ipsec_sa *sa,
     sa->flags = q->flags;
     sa->local = q->local;
     sa->remote = q->remote;
-    sa->mtu = q->mtu;
+    sa->mtu = sa->link_mtu = q->mtu;
     sa->seq = q->seq;
     sa->life = q->life;
     sa->crypto = q->crypto != NULL ? q->crypto : ips->cfg->crypto;
@@ -296,12 +298,15 @@ ipsec_sad_add(struct ipsec *ips, struct ipsec_sa *sa,
 
 /* see sad.h */
 int
-ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa,
-                 const struct ipsec_addr *local,
-                 const struct ipsec_addr *remote)
+ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa, uint16_t flags,
+                 const struct ipsec_addr *local, uint16_t local_port,
+                 const struct ipsec_addr *remote, uint16_t remote_port)
 {
     if (sa->state != IPSEC_SA_MATURE) {
         return IPSEC_ERR_ARG;
+    }
+    if (flags != 0 || local_port != 0 || remote_port != 0) {
+        return IPSEC_ERR_UNSUPPORTED;
     }
     if (!ipsec_addr_pair(local, remote)) {
         return IPSEC_ERR_ADDR;

@@ -437,7 +437,7 @@ test_bundle_inner_esp_for_somebody_else(void **state)
     (void)state;
     nest_init(&nest, 2, GCM128);
     send(9);
-    assert_status(ipsec_sad_update(&nest.b.ips, &nest.in[0]->sa, &us, &peer),
+    assert_status(fx_move(&nest.b.ips, &nest.in[0]->sa, &us, &peer),
                   IPSEC_OK);
     assert_status(receive(), IPSEC_ERR_SELECTOR);
     assert_true(nest.in[0]->sa.packets == 0);

@@ -189,7 +189,7 @@ test_inbound_sa_of_another_kind(void **state)
 
     (void)state;
     begin(IPSEC_MODE_TUNNEL, 4);
-    assert_status(ipsec_sad_update(B, &pair.in.sa, &us, &peer), IPSEC_OK);
+    assert_status(fx_move(B, &pair.in.sa, &us, &peer), IPSEC_OK);
     check_refused(wire, wire_len, 0, IPSEC_ERR_NO_SA); /* not for it */
     begin(IPSEC_MODE_TUNNEL, 4);
     wire[9] = 51;

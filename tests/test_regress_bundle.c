@@ -123,7 +123,7 @@ update(const char *local, const char *remote)
 {
     struct ipsec_addr l = addr(local), r = addr(remote);
 
-    assert_status(ipsec_sad_update(&fx.ips, &out.sa, &l, &r), IPSEC_OK);
+    assert_status(fx_move(&fx.ips, &out.sa, &l, &r), IPSEC_OK);
 }
 
 static void

@@ -128,7 +128,7 @@ test_an_ah_sa_may_move_to_ipv6_meanwhile(void **state)
         len[0] = pair_seal(&pair, &spec, wire[0]);
         pair.b.st.mode = FAKE_ASYNC;
         assert_status(offer(&p, 0), IPSEC_PENDING);
-        assert_status(ipsec_sad_update(&pair.b.ips, &pair.in.sa, &us, &peer),
+        assert_status(fx_move(&pair.b.ips, &pair.in.sa, &us, &peer),
                       IPSEC_OK);
         fake_complete(&pair.b.st, 0);
         assert_status(answer, IPSEC_OK);

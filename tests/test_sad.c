@@ -330,7 +330,7 @@ test_sad_update_moves_and_keeps(void **state)
     s.params.seq = 5;
     assert_status(fx_sa_add(&fx, &s), IPSEC_OK);
     generation = fx.ips.sa_generation;
-    assert_status(ipsec_sad_update(&fx.ips, &s.sa, &us, &peer), IPSEC_OK);
+    assert_status(fx_move(&fx.ips, &s.sa, &us, &peer), IPSEC_OK);
     assert_int_not_equal(fx.ips.sa_generation, generation);
     assert_memory_equal(&s.sa.local, &us, sizeof us);
     assert_memory_equal(&s.sa.remote, &peer, sizeof peer);
@@ -340,8 +340,8 @@ test_sad_update_moves_and_keeps(void **state)
                      &s.sa);
     us = addr("2001:db8::1");
     peer = addr("2001:db8::2");
-    assert_status(ipsec_sad_update(&fx.ips, &s.sa, &us, &peer), IPSEC_OK);
-    assert_status(ipsec_sad_update(&fx.ips, &s.sa, &us, &peer), IPSEC_OK);
+    assert_status(fx_move(&fx.ips, &s.sa, &us, &peer), IPSEC_OK);
+    assert_status(fx_move(&fx.ips, &s.sa, &us, &peer), IPSEC_OK);
 }
 
 static void
@@ -358,23 +358,23 @@ test_sad_update_errors(void **state)
     b.params.remote = other;
     assert_status(fx_sa_add(&fx, &b), IPSEC_OK);
     before = b.sa;
-    assert_status(ipsec_sad_update(&fx.ips, &b.sa, &us, &peer),
+    assert_status(fx_move(&fx.ips, &b.sa, &us, &peer),
                   IPSEC_ERR_EXISTS);
-    assert_status(ipsec_sad_update(&fx.ips, &b.sa, &us, &six),
+    assert_status(fx_move(&fx.ips, &b.sa, &us, &six),
                   IPSEC_ERR_ADDR);
-    assert_status(ipsec_sad_update(&fx.ips, &b.sa, &six, &peer),
+    assert_status(fx_move(&fx.ips, &b.sa, &six, &peer),
                   IPSEC_ERR_ADDR);
-    assert_status(ipsec_sad_update(&fx.ips, &b.sa, &none, &none),
+    assert_status(fx_move(&fx.ips, &b.sa, &none, &none),
                   IPSEC_ERR_ADDR);
     assert_memory_equal(&b.sa, &before, sizeof before);
-    assert_status(ipsec_sad_update(&fx.ips, &zero, &us, &peer),
+    assert_status(fx_move(&fx.ips, &zero, &us, &peer),
                   IPSEC_ERR_ARG);
     assert_status(ipsec_sad_reserve(&fx.ips, &larval, IPSEC_IN, 50, 1, 30),
                   IPSEC_OK);
     assert_status(ipsec_sad_remove(&fx.ips, &a.sa), IPSEC_OK);
-    assert_status(ipsec_sad_update(&fx.ips, &a.sa, &us, &peer),
+    assert_status(fx_move(&fx.ips, &a.sa, &us, &peer),
                   IPSEC_ERR_ARG);
-    assert_status(ipsec_sad_update(&fx.ips, &b.sa, &us, &peer), IPSEC_OK);
+    assert_status(fx_move(&fx.ips, &b.sa, &us, &peer), IPSEC_OK);
 }
 
 static void

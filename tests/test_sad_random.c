@@ -167,9 +167,9 @@ do_update(size_t i)
     } else if (model_taken(i, model[i].dir, model[i].spi, remote)) {
         want = IPSEC_ERR_EXISTS;
     }
-    assert_status(ipsec_sad_update(&list.ips, &in_list[i].sa, &from, &to),
+    assert_status(fx_move(&list.ips, &in_list[i].sa, &from, &to),
                   want);
-    assert_status(ipsec_sad_update(&table.ips, &in_table[i].sa, &from, &to),
+    assert_status(fx_move(&table.ips, &in_table[i].sa, &from, &to),
                   want);
     if (want == IPSEC_OK) {
         model[i].remote = remote;

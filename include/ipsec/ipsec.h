@@ -57,7 +57,10 @@ extern "C" {
 /** Counters of packets. They wrap; they are never reset. */
 struct ipsec_stats {
     size_t out_protect, out_bypass, in_protect, in_bypass;
-    size_t in_consumed;               /**< dummy packets */
+    size_t in_consumed;               /**< dummy packets, */
+    size_t in_keepalive;              /**< NAT keepalives, */
+    size_t in_too_big;                /**< and ICMP "too big" that was heeded:
+                                       *   IPSEC_CONSUMED, each */
     size_t in_drop[IPSEC_DROP_COUNT]; /**< by reason: in_drop[-status] */
     size_t out_drop[IPSEC_DROP_COUNT];
 };
@@ -107,7 +110,7 @@ struct ipsec_pkt {
     uint16_t             mtu;      /**< of IPSEC_ERR_TOO_BIG */
 
     /* private */
-    uint8_t              held, stage, passed;
+    uint8_t              held, stage, passed, tunnels;
     uint64_t             seq;
     struct ipsec_op      op;
     uint8_t              aad[IPSEC_AAD_MAX];
@@ -120,10 +123,14 @@ struct ipsec_audit {
     uint8_t                  dir;    /**< IPSEC_IN or IPSEC_OUT */
     uint32_t                 spi;    /**< 0 when there is none */
     uint64_t                 seq;    /**< with the high half, if ESN */
+    uint32_t                 time;   /**< as last told */
+    uint32_t                 label;  /**< IPv6 flow label, or 0 */
     const struct ipsec_flow *flow;   /**< of the outermost header still there;
                                       *   zeroed where none could be read */
     const struct ipsec_pkt  *pkt;    /**< to quote it while layers is 0 */
 };
+
+struct ipsec_frag;
 
 /** What happened to an SA. */
 enum ipsec_event {
@@ -131,6 +138,19 @@ enum ipsec_event {
     IPSEC_EVENT_HARD,     /**< carries no packet any more: remove it; once */
     IPSEC_EVENT_RELEASED  /**< removed earlier; its memory is now free; once */
 };
+
+/* ipsec_config.flags */
+#define IPSEC_ACCEPT_PTB   0x01u /**< heed unauthenticated ICMP "too big" about
+                                  *   packets of ours (RFC 4301 section 8.2) */
+#define IPSEC_ICMP_RELATED 0x02u /**< an ICMP error that no policy matches goes
+                                  *   by the packet it quotes (section 6.2) */
+#define IPSEC_ICMP_CHECK   0x04u /**< in: an ICMP error must quote a packet that
+                                  *   would have gone over the SA that it came
+                                  *   over, whatever else matches it */
+#define IPSEC_WILD_CARD    0x08u /**< inbound SAs may have IPSEC_MODE_ANY:
+                                  *   tunnel mode if the next header is an IP
+                                  *   version, else transport mode. It takes
+                                  *   away a check */
 
 /**
  * What the library needs from its surroundings. Shared and constant; must
@@ -162,14 +182,58 @@ struct ipsec_config {
      */
     void (*sa_event)(void *user, struct ipsec_sa *sa, int event);
 
+    /**
+     * The newest authentic packet of `sa`, in UDP, came from another address
+     * or port than its `remote`: a NAT has a new mapping, or the peer moved.
+     * Answer with ipsec_sad_update() of the SAs of both directions, or not. A
+     * late or repeated packet does not raise it.
+     */
+    void (*mapping)(void *user, struct ipsec_sa *sa,
+                    const struct ipsec_addr *remote, uint16_t port);
+
     /** A packet was dropped. Rate limiting is the callee's affair. */
     void (*audit)(void *user, const struct ipsec_audit *event);
+
+    uint16_t natt_port;            /**< ours, e.g. 4500, where ESP in UDP comes
+                                    *   in; 0: it does not */
+    uint16_t pmtu_age;             /**< seconds for which a path MTU is
+                                    *   believed; 0: 600 (RFC 1191 section
+                                    *   6.3) */
+    uint8_t  flags;                /**< IPSEC_ACCEPT_PTB, ... */
+
+    /** Out: lane for each of the 64 DSCPs, of packets that come with lane 0
+     * (RFC 4301 section 4.1); or NULL. */
+    const uint8_t *dscp_lane;
+
+    /** Memory by which fragments behind the first get its ports; or NULL. Not
+     * where packet calls overlap. */
+    struct ipsec_frag *frag;
 
     /** Optional tables for O(1) lookup; without them, lists. `sad_len` is a
      * power of two, about one for each SA. Cleared by ipsec_init(). */
     struct ipsec_sad_bucket *sad;
     size_t                   sad_len;
     struct ipsec_spd_index  *spd;
+};
+
+/** The first fragment of a datagram, as far as policy goes: private. */
+struct ipsec_frag_slot {
+    struct ipsec_addr local, remote;
+    uint32_t          id, until;
+    uint16_t          local_port, remote_port;
+    uint8_t           proto, dir, spd_id, used;
+};
+
+/**
+ * Stateful fragment checking (RFC 4301 sections 7.3 and 7.4): fragments behind
+ * the first have no ports, so policies with ports would not match them. Of each
+ * first fragment the ports are kept in one of `len` slots, zeroed by the
+ * caller, the oldest making room. For placements that don't reassemble first.
+ */
+struct ipsec_frag {
+    struct ipsec_frag_slot *slot;
+    uint16_t                len;
+    uint16_t                seconds; /**< for which a slot is valid, e.g. 30 */
 };
 
 /** One IPsec boundary: an SPD and a SAD. Use ipsec_init(). */
@@ -246,6 +310,32 @@ int ipsec_inbound(struct ipsec *ips, struct ipsec_pkt *pkt);
  * @return as the first part: IPSEC_PENDING when there is another layer.
  */
 int ipsec_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result);
+
+/**
+ * Make a dummy packet (RFC 4303 section 2.6) of `len` bytes of payload, which
+ * are zeroed, on outbound ESP `sa`, in the empty `pkt`: buf.data where the
+ * payload shall begin. The receiver forgets it.
+ *
+ * @return as ipsec_outbound(); IPSEC_ERR_MODE: AH, inbound, or not in the SAD.
+ */
+int ipsec_dummy(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
+                size_t len);
+
+/**
+ * The ICMP error that a verdict of ipsec_outbound() calls for (RFC 4301
+ * sections 5.1.1 and 8.2.1), as an IP packet from `from` to the source of the
+ * unchanged `pkt`, into `out`: of IPSEC_ERR_TOO_BIG, "fragmentation needed" or
+ * "packet too big" with pkt->mtu; of _DISCARD, _NO_POLICY, _SELECTOR and
+ * _MODE, "administratively prohibited"; of _NO_SA, when keys can't be had,
+ * "host" or "address unreachable".
+ *
+ * @return its length; 0: none (not called for, not allowed about such a
+ *         packet, `from` is of the other family, no room). Rate limiting is
+ *         the caller's, and whether to answer at all.
+ */
+size_t ipsec_icmp_error(const struct ipsec_pkt *pkt, int status,
+                        const struct ipsec_addr *from,
+                        uint8_t *out, size_t out_len);
 
 /** Ready `pkt` for a packet of `len` bytes at `mem + headroom` in `size`
  * bytes of memory; all else is cleared. */

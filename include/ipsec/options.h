@@ -18,6 +18,22 @@
  * answers IPSEC_ERR_UNSUPPORTED.
  *
  *     IPSEC_NO_AH         AH (RFC 4302); AH that arrives has no SA
+ *     IPSEC_NO_NATT       ESP in UDP (RFC 3948)
+ *     IPSEC_NO_ICMP       path MTU from ICMP, ICMP errors by what they quote
+ *                         (RFC 4301 sections 6 and 8.2), ipsec_icmp_error()
+ *     IPSEC_NO_FRAGMENTS  stateful fragment checking, reassembly,
+ *                         fragmentation (netif.h)
+ *     IPSEC_NO_MULTICAST  SAs of groups
+ *     IPSEC_NO_PFP        populate from packet
+ *     IPSEC_NO_TFC        TFC padding out, dummy packets out
+ *     IPSEC_NO_MODE_ANY   wild-card mode
+ *     IPSEC_NO_ROLLOVER   sequence numbers that begin again
+ *     IPSEC_NO_QUARANTINE SPI quarantine
+ *     IPSEC_NO_DSCP       DSCP maps, lanes by DSCP
+ *     IPSEC_NO_AUDIT_DETAILS time, sequence number, flow label and SPI in
+ *                         audit events: they are 0; reasons of an SA's end
+ *     IPSEC_NO_LINT       comparing policy sets (lint.h)
+ *     IPSEC_NO_ADDITIONS  all of these
  *
  * Transforms. AES-GCM-16, AES-CBC, ChaCha20-Poly1305, NULL and
  * HMAC-SHA2-256-128 are always in: they are what RFC 8221 demands, and a
@@ -36,6 +52,35 @@
  *     IPSEC_NO_XCBC       AES-XCBC-96
  *     IPSEC_NO_TRANSFORMS all of these, from IPSEC_NO_GCM_SHORT on
  */
+#if defined(IPSEC_NO_ADDITIONS)
+#undef IPSEC_NO_AH
+#undef IPSEC_NO_NATT
+#undef IPSEC_NO_ICMP
+#undef IPSEC_NO_FRAGMENTS
+#undef IPSEC_NO_MULTICAST
+#undef IPSEC_NO_PFP
+#undef IPSEC_NO_TFC
+#undef IPSEC_NO_MODE_ANY
+#undef IPSEC_NO_ROLLOVER
+#undef IPSEC_NO_QUARANTINE
+#undef IPSEC_NO_DSCP
+#undef IPSEC_NO_AUDIT_DETAILS
+#undef IPSEC_NO_LINT
+#define IPSEC_NO_AH
+#define IPSEC_NO_NATT
+#define IPSEC_NO_ICMP
+#define IPSEC_NO_FRAGMENTS
+#define IPSEC_NO_MULTICAST
+#define IPSEC_NO_PFP
+#define IPSEC_NO_TFC
+#define IPSEC_NO_MODE_ANY
+#define IPSEC_NO_ROLLOVER
+#define IPSEC_NO_QUARANTINE
+#define IPSEC_NO_DSCP
+#define IPSEC_NO_AUDIT_DETAILS
+#define IPSEC_NO_LINT
+#endif
+
 #if defined(IPSEC_NO_TRANSFORMS)
 #undef IPSEC_NO_GCM_SHORT
 #undef IPSEC_NO_CCM

@@ -17,12 +17,29 @@ extern "C" {
 #define IPSEC_SA_ESN         0x0001u /**< 64-bit sequence numbers */
 #define IPSEC_SA_NO_REPLAY   0x0002u /**< in: no anti-replay */
 #define IPSEC_SA_NEGOTIATED  0x0004u /**< the key is new: never used before */
+#define IPSEC_SA_ENCAP_ONLY  0x0008u /**< in: only in UDP where it has ports,
+                                      *   only without where it has none;
+                                      *   otherwise either way will do (RFC
+                                      *   7296 section 2.23) */
+#define IPSEC_SA_NAT_CSUM    0x0010u /**< in, transport mode in UDP: a NAT has
+                                      *   changed addresses, so compute TCP's
+                                      *   and UDP's checksum anew (RFC 3948
+                                      *   section 3.1.2) */
+#define IPSEC_SA_MULTICAST   0x0020u /**< in: `local` is a group's address,
+                                      *   and the SPI the group's choice, so
+                                      *   only the two together are unique
+                                      *   (RFC 4301 section 4.1) */
+#define IPSEC_SA_MATCH_REMOTE 0x0040u /**< ... and with `remote`, the sender */
 #define IPSEC_SA_DF_COPY     0x0080u /**< tunnel out: outer DF as the inner's
                                       *   (set, where that is IPv6) */
 #define IPSEC_SA_DF_SET      0x0100u /**< ... or always; neither: clear */
 #define IPSEC_SA_DSCP_SET    0x0200u /**< outer DSCP is `dscp`, not a copy */
 #define IPSEC_SA_NO_ECN      0x0400u /**< RFC 6040 compatibility mode: outer
                                       *   ECN is Not-ECT */
+#define IPSEC_SA_ROLLOVER    0x0800u /**< numbers may begin again at 0 (RFC
+                                      *   4303 section 3.3.3): no ESN, no
+                                      *   counter mode, no life->hard_seq; in:
+                                      *   with NO_REPLAY only */
 #define IPSEC_SA_LABEL_COPY  0x1000u /**< 6 in 6: outer flow label as the
                                       *   inner's; otherwise 0 */
 #define IPSEC_SA_AH_ALIGN8   0x2000u /**< AH over IPv4 padded to 8 bytes, as
@@ -61,7 +78,17 @@ struct ipsec_sa_params {
     uint16_t            flags;     /**< IPSEC_SA_* */
     struct ipsec_addr   local, remote; /**< outer addresses; in transport mode
                                     *   those of the packets themselves */
-    uint16_t            mtu;       /**< out: path MTU; 0: unknown */
+    uint16_t            local_port, remote_port; /**< ESP in UDP (RFC 3948),
+                                    *   e.g. 4500; both 0: not in UDP */
+    uint16_t            mtu;       /**< out: MTU of the link, or of the path
+                                    *   if known; 0: unknown. ICMP may lower
+                                    *   it for a time (IPSEC_ACCEPT_PTB) */
+    uint16_t            tfc;       /**< out, tunnel mode: pad packets to this
+                                    *   many bytes (RFC 4303 section 2.7), as
+                                    *   far as `mtu` lets; 0: don't. The peer
+                                    *   must have agreed */
+    const uint8_t      *dscp_map;  /**< out, tunnel mode: outer DSCP for each of
+                                    *   the 64 inner ones; NULL: a copy. Kept */
 
     /**
      * The last sequence number used (out), or up to which all count as seen
@@ -90,9 +117,21 @@ struct ipsec_sa_params {
 
 enum ipsec_sa_state {
     IPSEC_SA_NONE,                 /**< in no database */
-    IPSEC_SA_LARVAL,               /**< reserved: carries nothing yet */
+    IPSEC_SA_LARVAL,               /**< reserved: carries nothing (yet) */
     IPSEC_SA_MATURE,
     IPSEC_SA_DEAD                  /**< removed, with packets in the engine */
+};
+
+/** Why an SA ended, or is to be replaced. */
+enum ipsec_reason {
+    IPSEC_REASON_NONE,
+    IPSEC_REASON_TIME, IPSEC_REASON_BYTES, IPSEC_REASON_SEQ,
+                                   /**< a limit of its ipsec_lifetime, or the
+                                    *   end of its numbers: set by the library
+                                    *   ahead of IPSEC_EVENT_SOFT and _HARD */
+    IPSEC_REASON_PEER, IPSEC_REASON_ADMIN, IPSEC_REASON_COMPROMISED,
+    IPSEC_REASON_REKEYED           /**< the caller's to set, for its records,
+                                    *   ahead of ipsec_sad_remove() */
 };
 
 /** An SA. Zeroed memory of the caller's; only read the upper part. */
@@ -100,18 +139,22 @@ struct ipsec_sa {
     uint64_t            packets, bytes;
     uint64_t            seq;       /**< last used, or highest accepted */
     size_t              drop_auth, drop_replay, drop_other;
+    void               *user;      /**< the caller's; never touched */
     uint32_t            spi, reqid;
     uint32_t            used;      /**< when it last carried a packet */
     struct ipsec_addr   local, remote;
     uint8_t             dir, proto, mode, lane, spd_id, dscp;
     uint8_t             state;     /**< enum ipsec_sa_state */
-    uint8_t             warned;    /**< private */
-    uint16_t            flags, mtu;
+    uint8_t             reason;    /**< enum ipsec_reason; may be written */
+    uint16_t            flags;
+    uint16_t            local_port, remote_port;
+    uint16_t            mtu;       /**< of the path, as far as known; 0 */
+    uint16_t            tfc;
     uint16_t            in_flight; /**< packets being processed */
-    void               *user;      /**< the caller's; never touched */
     /* private */
-    uint16_t                     window_len;
-    uint8_t                      iv_len, align, icv_len, alg;
+    uint8_t                      warned, iv_len, align, icv_len, alg;
+    uint16_t                     window_len, link_mtu;
+    const uint8_t               *dscp_map;
     struct ipsec_sa             *next_spi, *next_reqid;
     const struct ipsec_lifetime *life;
     const struct ipsec_crypto   *crypto;
@@ -150,7 +193,7 @@ int ipsec_sad_reserve(struct ipsec *ips, struct ipsec_sa *sa, int dir,
  *                               remote address) are another's
  *         IPSEC_ERR_UNSUPPORTED protocol, algorithms or flags
  *         IPSEC_ERR_SPI, _ADDR, _KEY, _NO_INTEG, _WEAK, _STATIC_KEY,
- *         IPSEC_ERR_WINDOW, _LIFETIME  see there
+ *         IPSEC_ERR_WINDOW, _LIFETIME, _PORTS  see there
  *         IPSEC_ERR_ROOM        `key_len` is too small
  *         IPSEC_ERR_CRYPTO      the backend could not take the key
  *         IPSEC_ERR_ARG         anything else: the caller's mistake
@@ -158,12 +201,19 @@ int ipsec_sad_reserve(struct ipsec *ips, struct ipsec_sa *sa, int dir,
 int ipsec_sad_add(struct ipsec *ips, struct ipsec_sa *sa,
                   const struct ipsec_sa_params *params);
 
-/** The peer, or we, moved: new outer addresses. Keys, sequence number and
- * window stay. IPSEC_OK, IPSEC_ERR_ADDR, IPSEC_ERR_EXISTS (as in
- * ipsec_sad_add()), IPSEC_ERR_ARG (not in the SAD). */
-int ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa,
-                     const struct ipsec_addr *local,
-                     const struct ipsec_addr *remote);
+/**
+ * The peer, or we, moved, or a NAT came or went: new outer addresses and, with
+ * ESP in UDP, ports (both 0: no UDP). `flags` is IPSEC_SA_NAT_CSUM or 0. Keys,
+ * sequence number and window stay; a path MTU that ICMP told is forgotten.
+ *
+ * @return IPSEC_OK, IPSEC_ERR_ADDR, IPSEC_ERR_PORTS (only one of them 0),
+ *         IPSEC_ERR_EXISTS (as in ipsec_sad_add()), IPSEC_ERR_UNSUPPORTED
+ *         (flags; ports of AH, or built without UDP), IPSEC_ERR_ARG (not in
+ *         the SAD).
+ */
+int ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa, uint16_t flags,
+                     const struct ipsec_addr *local, uint16_t local_port,
+                     const struct ipsec_addr *remote, uint16_t remote_port);
 
 /**
  * Take `sa` out and wipe its key.
@@ -176,6 +226,18 @@ int ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa,
  *         IPSEC_ERR_ARG  it was not in
  */
 int ipsec_sad_remove(struct ipsec *ips, struct ipsec_sa *sa);
+
+/**
+ * As ipsec_sad_remove(), of an inbound SA, but nobody else is given its SPI for
+ * `seconds` (not 0), so that late packets of this SA don't meet another. It is
+ * a larval SA until then: IPSEC_EVENT_HARD follows; remove it then.
+ *
+ * @return IPSEC_OK       it is larval; its key and window are free
+ *         IPSEC_PENDING  as of ipsec_sad_remove(): the SPI is free
+ *         IPSEC_ERR_ARG  it was not in, is outbound, or larval
+ */
+int ipsec_sad_quarantine(struct ipsec *ips, struct ipsec_sa *sa,
+                         uint32_t seconds);
 
 /** SA by direction, SPI and protocol and, if not NULL, where its packets
  * go to: in, our address; out, the peer's. Larval ones too. Or NULL. */

@@ -19,7 +19,8 @@ enum ipsec_dir    { IPSEC_OUT = 1, IPSEC_IN = 2 };
 enum ipsec_action { IPSEC_ACTION_DISCARD, IPSEC_ACTION_BYPASS,
                     IPSEC_ACTION_PROTECT };
 enum ipsec_proto  { IPSEC_PROTO_ESP = 50, IPSEC_PROTO_AH = 51 };
-enum ipsec_mode   { IPSEC_MODE_TRANSPORT = 1, IPSEC_MODE_TUNNEL = 2 };
+enum ipsec_mode   { IPSEC_MODE_TRANSPORT = 1, IPSEC_MODE_TUNNEL = 2,
+                    IPSEC_MODE_ANY = 3 /**< of an SA: see IPSEC_WILD_CARD */ };
 
 /** An address and how many of its leading bits count; 0: any address. */
 struct ipsec_prefix {
@@ -28,15 +29,38 @@ struct ipsec_prefix {
     uint8_t bits;
 };
 
-/* What a selector says about the ports of a packet. */
-#define IPSEC_SEL_LOCAL_PORT  0x01u /**< they count; otherwise ANY */
-#define IPSEC_SEL_REMOTE_PORT 0x02u
+/* What else a selector says. */
+#define IPSEC_SEL_LOCAL_PORT   0x01u /**< they count; otherwise ANY */
+#define IPSEC_SEL_REMOTE_PORT  0x02u
+#define IPSEC_SEL_PROTO_OPAQUE 0x04u /**< version 6, proto 0: only packets
+                                      *   whose protocol can't be seen */
+#define IPSEC_SEL_NAME         0x08u /**< for whom a name stands for, behind
+                                      *   policy.user: matches no packet. Key
+                                      *   management, having verified the name,
+                                      *   adds a narrower policy for the
+                                      *   peer's addresses (RFC 4301 section
+                                      *   4.4.1.1) */
+
+/* Populate from packet (RFC 4301 section 4.4.1.2): selectors that an SA takes
+ * from the packet it is made for, not from the policy. */
+#define IPSEC_PFP_LOCAL        0x01u /**< address */
+#define IPSEC_PFP_REMOTE       0x02u
+#define IPSEC_PFP_PROTO        0x04u
+#define IPSEC_PFP_LOCAL_PORT   0x08u /**< or ICMP type and code, or Mobility */
+#define IPSEC_PFP_REMOTE_PORT  0x10u /**< Header type: either flag */
+
+/* Of a policy. */
+#define IPSEC_POLICY_FRAGMENTS 0x01u /**< its SAs carry fragments whose ports
+                                      *   are known from the first: both ends
+                                      *   have agreed on that (RFC 4301 section
+                                      *   7.3). See ipsec_config.frag */
 
 /**
  * A set of flows; zeroed, every flow. Port ranges include both ends, and
  * 65535..0 is OPAQUE (RFC 4301 section 4.4.1.1), as in an IKEv2 traffic
  * selector: it matches packets whose ports can't be seen, and only those. ANY
- * matches both. For ICMP the ports are type << 8 | code: set either side.
+ * matches both. For ICMP the ports are type << 8 | code, for the Mobility
+ * Header (135) they are type << 8: set either side.
  *
  * An address range that is no prefix becomes several policies of one reqid:
  * see ipsec_prefix_split().
@@ -46,7 +70,7 @@ struct ipsec_selector {
     uint8_t             version;   /**< 4, 6, or 0: either */
     uint8_t             proto;     /**< next layer protocol; 0: ANY */
     uint8_t             spd_id;    /**< which SPD; often 0 */
-    uint8_t             set;       /**< IPSEC_SEL_LOCAL_PORT, _REMOTE_PORT */
+    uint8_t             set;       /**< IPSEC_SEL_* */
     uint16_t            local_port_lo, local_port_hi;
     uint16_t            remote_port_lo, remote_port_hi;
 };
@@ -61,7 +85,8 @@ struct ipsec_selector {
  * goes over the newest SA with the policy's reqid, and a packet in must have
  * come over one. Several policies may share it (a CHILD_SA with several
  * traffic selectors). A PROTECT policy with reqid 0 has no SA of its own: it
- * only raises `acquire`, on which the key daemon adds a narrower policy.
+ * only raises `acquire`, on which the key daemon adds a narrower policy: see
+ * ipsec_spd_narrow().
  */
 struct ipsec_policy {
     struct ipsec_selector sel;
@@ -69,6 +94,8 @@ struct ipsec_policy {
     uint8_t               dir;      /**< IPSEC_OUT, IPSEC_IN, or both (|) */
     uint8_t               proto;    /**< what SAs of its reqid must be: enum */
     uint8_t               mode;     /**< ipsec_proto, ipsec_mode; 0: either */
+    uint8_t               pfp;      /**< IPSEC_PFP_*; only with reqid 0 */
+    uint8_t               flags;    /**< IPSEC_POLICY_* */
     uint32_t              priority; /**< lowest wins; of equals, the oldest */
     uint32_t              reqid;
     struct ipsec_policy  *outer;    /**< SA bundle: protect the result again,
@@ -95,6 +122,19 @@ int ipsec_spd_add(struct ipsec *ips, struct ipsec_policy *policy);
 /** Take `policy` out; SAs of its reqid stay. Its memory is the caller's.
  * One that is not in is left alone. */
 void ipsec_spd_remove(struct ipsec *ips, struct ipsec_policy *policy);
+
+/**
+ * Make `narrow` the policy for the SAs that a packet calls for: `policy`, as
+ * `acquire` gave it, with the packet's values where its `pfp` says so (RFC
+ * 4301 section 4.4.2.2). `outer` and `user` are as in `policy`, and so is
+ * `priority`: lower it by one, give it a reqid, and ipsec_spd_add() it.
+ *
+ * @return IPSEC_OK, or IPSEC_ERR_SELECTOR: the packet lacks what is to be
+ *         taken from it, and has to be dropped.
+ */
+int ipsec_spd_narrow(struct ipsec_policy *narrow,
+                     const struct ipsec_policy *policy,
+                     const struct ipsec_flow *flow);
 
 /** The policy for a flow in one direction, or NULL. With ipsec_sad_newest()
  * of its reqid it answers "what protects this flow?". */

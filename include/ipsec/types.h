@@ -90,15 +90,22 @@ struct ipsec_addr {
     uint8_t byte[16]; /**< the first 4 for IPv4, the others 0 */
 };
 
+/* What of a packet's selectors can't be seen (RFC 4301 section 4.4.1.1). */
+#define IPSEC_OPAQUE_PORTS 0x01u /**< a fragment but the first, ESP, no ports */
+#define IPSEC_OPAQUE_PROTO 0x02u /**< IPv6: an extension header that is not
+                                  *   in this fragment names it */
+
 /** A packet's selectors: "local" is our side of the boundary, whichever
- * way the packet goes. For ICMP, both ports hold type << 8 | code. */
+ * way the packet goes. For ICMP, both ports hold type << 8 | code; for the
+ * IPv6 Mobility Header, its type << 8. */
 struct ipsec_flow {
     struct ipsec_addr local, remote;
     uint16_t          local_port, remote_port;
     uint8_t           proto;   /**< next layer protocol, behind extension
                                 *   headers (RFC 4301 section 4.4.1.1) */
     uint8_t           spd_id;  /**< which SPD (RFC 4301 4.4.1); often 0 */
-    uint8_t           opaque;  /**< ports not there: fragment, ESP, ... */
+    uint8_t           opaque;  /**< IPSEC_OPAQUE_*: those members mean
+                                *   nothing */
 };
 
 /**

@@ -261,3 +261,11 @@ sa_same(const struct ipsec_sa *x, const struct ipsec_sa *y)
            x->in_flight == y->in_flight &&
            memcmp(x->window, y->window, x->window_len * 4u) == 0;
 }
+
+/* see fixture.h */
+int
+fx_move(struct ipsec *ips, struct ipsec_sa *sa,
+        const struct ipsec_addr *local, const struct ipsec_addr *remote)
+{
+    return ipsec_sad_update(ips, sa, 0, local, 0, remote, 0);
+}

@@ -116,6 +116,10 @@ struct fx {
 /* `tables`: with a table and an index, small enough to be crowded. */
 void fx_init(struct fx *fx, int tables);
 
+/* ipsec_sad_update() of an SA that is not in UDP. */
+int fx_move(struct ipsec *ips, struct ipsec_sa *sa,
+            const struct ipsec_addr *local, const struct ipsec_addr *remote);
+
 /* The parts of fx_init(): everything but the call of ipsec_init(). */
 void fx_config(struct fx *fx, int tables);
 
