@@ -1,19 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 #include "inner.h"
 
-/* see inner.h */
-uint16_t
-ipsec_checksum(const uint8_t *p, size_t len)
-{
-    uint32_t sum = 0; /* 65,535 bytes are 32,768 words: it can't overflow */
+#if defined(IPSEC_NO_NATT) && defined(IPSEC_NO_ICMP)
+#define SHARED static
+#else
+#define SHARED
+#endif
 
+/* see inner.h */
+SHARED uint32_t
+ipsec_sum_add(uint32_t sum, const uint8_t *p, size_t len)
+{
+    /* of 65,575 bytes, 32,788 words: it can't overflow */
     for (; len > 1; len -= 2, p += 2) {
         sum += get16(p);
     }
     if (len == 1) {
         sum += (uint32_t)p[0] << 8;
     }
+    return sum;
+}
+
+/* see inner.h */
+SHARED uint16_t
+ipsec_sum_fold(uint32_t sum)
+{
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
     return (uint16_t)~sum;
 }
+
+/* see inner.h */
+uint16_t
+ipsec_checksum(const uint8_t *p, size_t len)
+{
+    return ipsec_sum_fold(ipsec_sum_add(0, p, len));
+}
+
+#if !defined(IPSEC_NO_NATT) || !defined(IPSEC_NO_ICMP)
+
+/* see inner.h */
+uint32_t
+ipsec_sum_pseudo(const uint8_t *ip, uint8_t proto, size_t len)
+{
+    /* both addresses, as they stand */
+    uint32_t sum = ip[0] >> 4 == 4 ? ipsec_sum_add(0, ip + 12, 8)
+                                   : ipsec_sum_add(0, ip + 8, 32);
+
+    return sum + proto + (uint32_t)len;
+}
+
+#endif

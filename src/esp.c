@@ -7,6 +7,8 @@
  *     IP | SPI seq | IV | payload, padding, pad length, next header | ICV
  *          \ ESP_HDR       \ "body": a multiple of sa->align
  *
+ * In UDP, its header comes ahead of the SPI (RFC 3948 section 2.1).
+ *
  * Tunnel mode: the payload is a packet, behind a new IP header. Transport
  * mode: it is what stood behind the packet's own header, and the header moves
  * ahead to make room.
@@ -116,9 +118,8 @@ void
 ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 {
     struct ipsec_sa *sa = pkt->sa[pkt->stage];
-    int tunnel = sa->mode == IPSEC_MODE_TUNNEL;
-    size_t keep = tunnel ? 0 : ip->ins;
-    size_t grow = ipsec_esp_head(sa) + (tunnel ? ipsec_tunnel_len(sa) : 0);
+    size_t keep = sa->mode == IPSEC_MODE_TUNNEL ? 0 : ip->ins;
+    size_t grow = ipsec_layer_head(sa);
     uint8_t *payload = pkt->buf.data + keep;
     uint8_t *esp = payload - ipsec_esp_head(sa);
     size_t len = ip->len - keep; /* without padding of the link */
@@ -128,6 +129,10 @@ ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     len += trailer_write(payload + len, pad_of(sa, len), next);
     ipsec_encapsulate(&pkt->buf, sa, ip, grow,
                       keep + grow + len + sa->icv_len);
+    if (IN_UDP(sa)) {
+        ipsec_udp_wrap(sa, esp - UDP_HDR, UDP_HDR + ipsec_esp_head(sa) + len +
+                                          sa->icv_len);
+    }
     put32(esp, sa->spi);
     put32(esp + 4, (uint32_t)sa->seq);
     iv_write(sa, esp + ESP_HDR);

@@ -149,6 +149,46 @@ is_for_us(const struct ipsec_pkt *pkt)
     return pkt->layers == 0 && (pkt->flags & IPSEC_PKT_TRANSIT) == 0;
 }
 
+#ifdef IPSEC_NO_NATT
+#define udp_strip(ips, pkt, ip) IPSEC_OK
+#define udp_accepts(sa, ip) 1
+#define udp_opened(ips, pkt, sa, view, newest, rc) ((void)(newest), (rc))
+#else
+
+/* ESP in UDP (RFC 3948) is from here on as ESP, but for view->flow. What is
+ * none, and not for us, is somebody else's datagram. */
+static int
+udp_strip(struct ipsec *ips, const struct ipsec_pkt *pkt, struct ipsec_ip *ip)
+{
+    int rc = ipsec_udp_strip(ip, pkt->buf.data, ips->cfg->natt_port);
+
+    if (!is_for_us(pkt)) {
+        return IPSEC_OK;
+    }
+    if (rc == IPSEC_CONSUMED) {
+        ipsec_pkt_stats(ips, pkt)->in_keepalive++;
+    }
+    return rc;
+}
+
+/* In UDP or not: may `sa` have it? RFC 7296 section 2.23 says so, of both. */
+static int
+udp_accepts(const struct ipsec_sa *sa, const struct ipsec_ip *ip)
+{
+    return (sa->flags & IPSEC_SA_ENCAP_ONLY) == 0 ||
+           (sa->local_port != 0) == (ip->udp != 0);
+}
+
+static int
+udp_opened(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
+           const struct view *view, int newest, int rc)
+{
+    return view->ip.udp == 0 ? rc
+        : ipsec_udp_opened(ips, pkt, sa, &view->flow, newest, rc);
+}
+
+#endif
+
 /* The SA by which to open the packet; NULL with IPSEC_OK: it is not ours to
  * open (RFC 4301 section 5.2 step 2). */
 static int
@@ -187,7 +227,10 @@ layer_open(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
 {
     int rc;
 
-    if (sa->mode == IPSEC_MODE_TRANSPORT &&
+    if (!udp_accepts(sa, &view->ip)) {
+        return IPSEC_ERR_MODE;
+    }
+    if (sa->mode == IPSEC_MODE_TRANSPORT && IP_UDP(&view->ip) == 0 &&
         !ipsec_addr_equal(&view->flow.remote, &sa->remote)) {
         return IPSEC_ERR_SELECTOR; /* its addresses are the packet's */
     }
@@ -210,11 +253,14 @@ static int
 layer_opened(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
              const struct view *view, int rc)
 {
+    uint64_t seq = sa->seq;
+
     if (rc != IPSEC_OK) {
         return rc;
     }
     sa->used = ips->now;
     rc = ipsec_layer_opened(pkt, sa, &view->ip);
+    rc = udp_opened(ips, pkt, sa, view, sa->seq > seq, rc);
     ipsec_life_warn(ips, sa);
     return rc;
 }
@@ -229,6 +275,12 @@ peel(struct ipsec *ips, struct ipsec_pkt *pkt)
 
     do {
         rc = view_take(&view, pkt);
+        if (rc == IPSEC_OK) {
+            rc = udp_strip(ips, pkt, &view.ip);
+        }
+        if (rc == IPSEC_CONSUMED) {
+            return rc;
+        }
         if (rc == IPSEC_OK) {
             rc = sa_find(ips, pkt, &view, &sa);
         }
@@ -269,6 +321,7 @@ ipsec_inbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
 
     (void)ipsec_ip_parse(&view.ip, &pkt->buf); /* the header is untouched */
     flow_take(&view, pkt, pkt->layers - 1u);
+    (void)udp_strip(ips, pkt, &view.ip);
     view.spi = sa->spi;
     if (result == IPSEC_OK) {
         result = ipsec_sa_alive(pkt);

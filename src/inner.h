@@ -33,6 +33,7 @@
 #define IP6_HDR 40u
 #define ESP_HDR  8u /* SPI and sequence number (RFC 4303 section 2) */
 #define AH_HDR  12u /* without the ICV (RFC 4302 section 2) */
+#define UDP_HDR  8u
 
 /* ip4.c, ip6.c: what an IP header says, its lengths verified. */
 
@@ -49,6 +50,7 @@ struct ipsec_ip {
     uint8_t tos;      /* DSCP and ECN */
     uint8_t df;       /* may not be fragmented on its way */
     uint8_t frag;
+    uint8_t udp;      /* bytes of UDP header that ESP at `off` is behind */
 };
 
 int ipsec_ip4_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len);
@@ -76,6 +78,19 @@ int ipsec_ip6_mask(uint8_t *to, size_t *n, const uint8_t *p, size_t hdr);
 
 /* checksum.c: one's complement sum of 16-bit words (RFC 1071), complemented. */
 uint16_t ipsec_checksum(const uint8_t *p, size_t len);
+
+#if !defined(IPSEC_NO_NATT) || !defined(IPSEC_NO_ICMP)
+
+/* The same piece by piece, each but the last of even length, all in all no more
+ * than a packet: begin with 0 or a pseudo header, end with _fold(). */
+uint32_t ipsec_sum_add(uint32_t sum, const uint8_t *p, size_t len);
+uint16_t ipsec_sum_fold(uint32_t sum);
+
+/* The pseudo header of `len` bytes of `proto` behind the IPv4 or IPv6 header
+ * at `ip` (RFC 9293 section 3.1, RFC 8200 section 8.1). */
+uint32_t ipsec_sum_pseudo(const uint8_t *ip, uint8_t proto, size_t len);
+
+#endif
 
 /* flow.c */
 
@@ -258,6 +273,41 @@ int ipsec_ah_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
 
 /* Can the headers of a packet, `hdr` bytes of them, be authenticated? */
 int ipsec_ah_covers(const struct ipsec_sa *sa, const uint8_t *p, size_t hdr);
+
+/* udpencap.c: ESP in UDP (RFC 3948) */
+
+#ifdef IPSEC_NO_NATT
+#define IP_UDP(ip)     0u
+#define IN_UDP(sa)     0
+#define LAYER_PROTO(sa) ((sa)->proto)
+#define ipsec_udp_wrap(sa, udp, len) ((void)0)
+#define ipsec_sum_renew(buf) ((void)0)
+#else
+#define IP_UDP(ip)     ((ip)->udp)
+#define IN_UDP(sa)     ((sa)->local_port != 0)
+#define LAYER_PROTO(sa) (IN_UDP(sa) ? PROTO_UDP : (sa)->proto)
+
+/* Write the header at `udp`, from where the packet has `len` bytes to go. */
+void ipsec_udp_wrap(const struct ipsec_sa *sa, uint8_t *udp, size_t len);
+
+/* Compute the checksum of what follows on the IP headers anew, where that is
+ * TCP, UDP or ICMPv6. Over IPv4, UDP that has none is left without. */
+void ipsec_sum_renew(struct ipsec_buf *buf);
+
+/*
+ * What is in the packet at `p`, if it is UDP to our port `port`. IPSEC_OK: ESP,
+ * and `ip` is now as if that stood behind the IP headers; or IKE or another
+ * datagram, and `ip` is as it was. IPSEC_CONSUMED: a NAT keepalive. Or
+ * IPSEC_ERR_MALFORMED.
+ */
+int ipsec_udp_strip(struct ipsec_ip *ip, const uint8_t *p, uint16_t port);
+
+/* A packet of `sa` in UDP, whose outer header was `flow`, was opened with
+ * `rc`; `newest` is whether it has the highest number so far. The verdict. */
+int ipsec_udp_opened(struct ipsec *ips, struct ipsec_pkt *pkt,
+                     struct ipsec_sa *sa, const struct ipsec_flow *flow,
+                     int newest, int rc);
+#endif
 
 /* tunnel.c: outer headers (RFC 4301 section 5.1.2) */
 

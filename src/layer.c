@@ -19,7 +19,8 @@ size_t
 ipsec_layer_head(const struct ipsec_sa *sa)
 {
     return (IS_AH(sa) ? ipsec_ah_len(sa) : ipsec_esp_head(sa)) +
-           (sa->mode == IPSEC_MODE_TUNNEL ? ipsec_tunnel_len(sa) : 0);
+           (sa->mode == IPSEC_MODE_TUNNEL ? ipsec_tunnel_len(sa) : 0) +
+           (IN_UDP(sa) ? UDP_HDR : 0);
 }
 
 /* see inner.h */
@@ -130,7 +131,7 @@ ipsec_encapsulate(struct ipsec_buf *buf, const struct ipsec_sa *sa,
         ipsec_tunnel_wrap(sa, buf->data, len, ip, old);
     } else {
         memmove(buf->data, old, ip->ins);
-        ipsec_ip_resize(buf->data, len, ip->ins_nh, sa->proto);
+        ipsec_ip_resize(buf->data, len, ip->ins_nh, LAYER_PROTO(sa));
     }
 }
 
@@ -139,8 +140,10 @@ void
 ipsec_decapsulate(struct ipsec_buf *buf, const struct ipsec_ip *ip,
                   uint8_t *payload, size_t len, uint8_t next)
 {
-    memmove(payload - ip->off, buf->data, ip->off);
-    buf->data = payload - ip->off;
-    buf->len = ip->off + len;
+    size_t hdr = ip->off - IP_UDP(ip);
+
+    memmove(payload - hdr, buf->data, hdr);
+    buf->data = payload - hdr;
+    buf->len = hdr + len;
     ipsec_ip_resize(buf->data, buf->len, ip->nh, next);
 }

@@ -12,9 +12,29 @@
 #define SPI_MIN   256 /* RFC 4303 section 2.1 */
 #define SPI_TRIES 16
 
+#ifdef IPSEC_NO_NATT
+#define HAS_UDP 0
+#define NATT_FLAGS 0u
+#define UPDATE_FLAGS 0u
+#define udp_set(sa, nat_csum, local, remote) ((void)0)
+#else
+#define HAS_UDP 1
+#define NATT_FLAGS (IPSEC_SA_ENCAP_ONLY | IPSEC_SA_NAT_CSUM)
+#define UPDATE_FLAGS IPSEC_SA_NAT_CSUM
+
+static void
+udp_set(struct ipsec_sa *sa, unsigned nat_csum, uint16_t local,
+        uint16_t remote)
+{
+    sa->flags = (uint16_t)((sa->flags & ~IPSEC_SA_NAT_CSUM) | nat_csum);
+    sa->local_port = local;
+    sa->remote_port = remote;
+}
+#endif
+
 #define KNOWN_FLAGS                                                           \
     (IPSEC_SA_ESN | IPSEC_SA_NO_REPLAY | IPSEC_SA_NEGOTIATED |                \
-     IPSEC_SA_DF_COPY | IPSEC_SA_DF_SET | IPSEC_SA_DSCP_SET |                 \
+     NATT_FLAGS | IPSEC_SA_DF_COPY | IPSEC_SA_DF_SET | IPSEC_SA_DSCP_SET |    \
      IPSEC_SA_NO_ECN | IPSEC_SA_LABEL_COPY | IPSEC_SA_AH_ALIGN8)
 
 /* see inner.h */
@@ -156,9 +176,24 @@ ipsec_sad_reserve(struct ipsec *ips, struct ipsec_sa *sa, int dir, int proto,
     return IPSEC_OK;
 }
 
+/* ESP in UDP has both ports; what is not in UDP, neither. */
+static int
+check_ports(int proto, uint16_t local, uint16_t remote)
+{
+    if ((local | remote) == 0) {
+        return IPSEC_OK;
+    }
+    if (!HAS_UDP || proto != IPSEC_PROTO_ESP) {
+        return IPSEC_ERR_UNSUPPORTED;
+    }
+    return local != 0 && remote != 0 ? IPSEC_OK : IPSEC_ERR_PORTS;
+}
+
 static int
 check_shape(const struct ipsec_sa *sa, const struct ipsec_sa_params *q)
 {
+    int rc;
+
     if ((q->dir != IPSEC_IN && q->dir != IPSEC_OUT) || q->reqid == 0 ||
         (q->mode != IPSEC_MODE_TRANSPORT && q->mode != IPSEC_MODE_TUNNEL) ||
         q->dscp > 63 || q->key == NULL) {
@@ -167,14 +202,17 @@ check_shape(const struct ipsec_sa *sa, const struct ipsec_sa_params *q)
     if (!ipsec_proto_known(q->proto) ||
         (q->proto == IPSEC_PROTO_AH && q->km.encr != IPSEC_ENCR_NULL) ||
         (q->flags & ~(unsigned)KNOWN_FLAGS) != 0 ||
-        q->local_port != 0 || q->remote_port != 0 || q->tfc != 0 ||
-        q->dscp_map != NULL) {
+        q->tfc != 0 || q->dscp_map != NULL) {
         return IPSEC_ERR_UNSUPPORTED;
     }
     if (sa->state != IPSEC_SA_NONE &&
         (sa->state != IPSEC_SA_LARVAL || sa->dir != q->dir ||
          sa->proto != q->proto)) {
         return IPSEC_ERR_EXISTS;
+    }
+    rc = check_ports(q->proto, q->local_port, q->remote_port);
+    if (rc != IPSEC_OK) {
+        return rc;
     }
     return ipsec_addr_pair(&q->local, &q->remote) ? IPSEC_OK : IPSEC_ERR_ADDR;
 }
@@ -252,6 +290,7 @@ fill(const struct ipsec *ips, struct ipsec_sa *sa,
     sa->flags = q->flags;
     sa->local = q->local;
     sa->remote = q->remote;
+    udp_set(sa, q->flags & IPSEC_SA_NAT_CSUM, q->local_port, q->remote_port);
     sa->mtu = sa->link_mtu = q->mtu;
     sa->seq = q->seq;
     sa->life = q->life;
@@ -302,11 +341,17 @@ ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa, uint16_t flags,
                  const struct ipsec_addr *local, uint16_t local_port,
                  const struct ipsec_addr *remote, uint16_t remote_port)
 {
+    int rc;
+
     if (sa->state != IPSEC_SA_MATURE) {
         return IPSEC_ERR_ARG;
     }
-    if (flags != 0 || local_port != 0 || remote_port != 0) {
+    if ((flags & ~(unsigned)UPDATE_FLAGS) != 0) {
         return IPSEC_ERR_UNSUPPORTED;
+    }
+    rc = check_ports(sa->proto, local_port, remote_port);
+    if (rc != IPSEC_OK) {
+        return rc;
     }
     if (!ipsec_addr_pair(local, remote)) {
         return IPSEC_ERR_ADDR;
@@ -316,6 +361,8 @@ ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa, uint16_t flags,
     }
     sa->local = *local;
     sa->remote = *remote;
+    udp_set(sa, flags, local_port, remote_port);
+    sa->mtu = sa->link_mtu;
     ips->sa_generation++;
     return IPSEC_OK;
 }

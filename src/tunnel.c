@@ -58,7 +58,7 @@ wrap4(const struct ipsec_sa *sa, uint8_t *p, size_t len,
         put16(p + 4, (uint16_t)(sa->seq ^ sa->spi));
     }
     p[8] = TTL;
-    p[9] = sa->proto;
+    p[9] = LAYER_PROTO(sa);
     memcpy(p + 12, sa->local.byte, 4);
     memcpy(p + 16, sa->remote.byte, 4);
     ipsec_ip4_seal(p);
@@ -74,7 +74,7 @@ wrap6(const struct ipsec_sa *sa, uint8_t *p, size_t len,
     }
     ipsec_ip6_set_tos(p, outer_tos(sa, inner->tos));
     put16(p + 4, (uint32_t)(len - IP6_HDR));
-    p[6] = sa->proto;
+    p[6] = LAYER_PROTO(sa);
     p[7] = TTL;
     memcpy(p + 8, sa->local.byte, 16);
     memcpy(p + 24, sa->remote.byte, 16);

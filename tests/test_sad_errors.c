@@ -262,8 +262,9 @@ test_sad_add_refuses_each_fault_and_changes_nothing(void **state)
 static void
 test_sad_add_knows_its_flags(void **state)
 {
-    static const uint16_t known = 0x0001 | 0x0002 | 0x0004 | 0x0080 | 0x0100 |
-                                  0x0200 | 0x0400 | 0x1000 | 0x2000;
+    static const uint16_t known = 0x0001 | 0x0002 | 0x0004 | 0x0008 | 0x0010 |
+                                  0x0080 | 0x0100 | 0x0200 | 0x0400 | 0x1000 |
+                                  0x2000;
     unsigned bit;
 
     (void)state;
