@@ -90,7 +90,8 @@ numbers_read(struct walk *w, const struct record *rec)
     }
     w->spi = w->aad_spi = (uint32_t)spi;
     w->esn = (uint8_t)esn;
-    return udp ? "this build lacks UDP encapsulation" : NULL;
+    w->udp = (uint8_t)udp;
+    return NULL;
 }
 
 /* Is `p` an IP packet of exactly `len` bytes? */
@@ -104,10 +105,10 @@ whole(const uint8_t *p, size_t len)
            ((size_t)p[4] << 8 | p[5]) + 40 == len;
 }
 
-/* Where the SPI is: behind the IP header, its options and extension headers;
+/* Where `proto` is: behind the IP header, its options and extension headers;
  * 0: nowhere. */
 static size_t
-spi_find(const uint8_t *p, size_t len, uint8_t proto)
+proto_find(const uint8_t *p, size_t len, uint8_t proto)
 {
     size_t at = p[0] >> 4 == 4 ? (size_t)(p[0] & 15) * 4 : 40;
     uint8_t next = p[0] >> 4 == 4 ? p[9] : p[6];
@@ -120,6 +121,21 @@ spi_find(const uint8_t *p, size_t len, uint8_t proto)
         at += ((size_t)p[at + 1] + 1) * 8;
     }
     return next == proto && at + 8 <= len ? at : 0;
+}
+
+/* Where the SPI is: in UDP, behind its header, which has to be the whole
+ * packet's; 0: nowhere. */
+static size_t
+spi_find(const struct walk *w)
+{
+    size_t at = proto_find(w->wire, w->wire_len, w->udp ? 17 : w->proto);
+    const uint8_t *udp = w->wire + at;
+
+    if (!w->udp || at == 0) {
+        return at;
+    }
+    return at + 16 <= w->wire_len &&
+           ((size_t)udp[4] << 8 | udp[5]) == w->wire_len - at ? at + 8 : 0;
 }
 
 static const char *
@@ -140,7 +156,7 @@ packets_read(struct walk *w, const struct record *rec)
     if (w->mode != IPSEC_MODE_TUNNEL && strcmp(mode, "transport") != 0) {
         return "unknown mode";
     }
-    w->esp_at = spi_find(w->wire, w->wire_len, w->proto);
+    w->esp_at = spi_find(w);
     return w->esp_at != 0 ? NULL : "no SPI in wire";
 }
 

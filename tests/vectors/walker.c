@@ -136,6 +136,19 @@ addrs_load(struct ipsec_addr *src, struct ipsec_addr *dst, const uint8_t *p)
     memcpy(dst->byte, p + (n == 4 ? 16 : 24), n);
 }
 
+/* The record's ports. */
+static void
+ports_load(struct site *s, const struct walk *w, int dir)
+{
+    const uint8_t *udp = w->wire + w->esp_at - 8;
+    uint16_t src = (uint16_t)(udp[0] << 8 | udp[1]);
+    uint16_t dst = (uint16_t)(udp[2] << 8 | udp[3]);
+
+    s->params.local_port = dir == IPSEC_IN ? dst : src;
+    s->params.remote_port = dir == IPSEC_IN ? src : dst;
+    s->cfg.natt_port = dst;
+}
+
 static void
 site_params(struct site *s, const struct walk *w, int dir)
 {
@@ -153,6 +166,9 @@ site_params(struct site *s, const struct walk *w, int dir)
         addrs_load(&q->remote, &q->local, w->wire);
     } else {
         addrs_load(&q->local, &q->remote, w->wire);
+    }
+    if (w->udp) {
+        ports_load(s, w, dir);
     }
     q->key_len = iv_key_size(NULL, &w->km);
     q->key = s->key = malloc(q->key_len > 0 ? q->key_len : 1);
@@ -409,7 +425,8 @@ check_flips(const struct walk *w)
     return wrong;
 }
 
-/* Cut short on its way; and the same with an IP header that admits it. */
+/* Cut short on its way; and the same with an IP header that admits it, and a
+ * UDP header. */
 static const char *
 check_cuts(const struct walk *w)
 {
@@ -428,6 +445,10 @@ check_cuts(const struct walk *w)
             continue;
         }
         length_put(p, len);
+        if (w->udp) {
+            p[w->esp_at - 4] = (uint8_t)((len - w->esp_at + 8) >> 8);
+            p[w->esp_at - 3] = (uint8_t)(len - w->esp_at + 8);
+        }
         wrong = check_drop(w, p, len);
     }
     free(p);

@@ -17,7 +17,7 @@ struct walk {
     uint32_t spi;     /* of the SA and in `wire` ... */
     uint32_t aad_spi; /* ... and the record's own, which may be reserved */
     uint64_t seq;
-    uint8_t  proto, mode, esn;
+    uint8_t  proto, mode, esn, udp;
     uint8_t  own_header; /* made by the walker: it is no field of the record */
     size_t   plain_len, wire_len, esp_at; /* esp_at: of the SPI in `wire` */
     uint8_t  plain[WALK_MAX], wire[WALK_MAX];
