@@ -73,6 +73,55 @@ test_checksum_of_the_longest_packet_does_not_overflow(void **state)
     free(p);
 }
 
+/* In pieces, cut at every even place; carries between them too. */
+static void
+test_checksum_in_pieces(void **state)
+{
+    uint8_t p[65];
+    size_t i, cut;
+    uint32_t sum;
+
+    (void)state;
+    for (i = 0; i < sizeof p; i++) {
+        p[i] = (uint8_t)(255 - i * i);
+    }
+    for (cut = 0; cut <= 64; cut += 2) {
+        for (i = 64; i <= 65; i++) {
+            sum = ipsec_sum_add(0, p, cut);
+            sum = ipsec_sum_add(sum, p + cut, i - cut);
+            assert_int_equal(ipsec_sum_fold(sum), packet_sum(p, i));
+        }
+    }
+    assert_int_equal(ipsec_sum_fold(0), 0xffff);
+    assert_int_equal(ipsec_sum_fold(UINT32_MAX), 0);
+    assert_int_equal(ipsec_sum_fold(0x0001ffff), 0xfffe);
+}
+
+/* RFC 9293 section 3.1, RFC 8200 section 8.1: with it, what a packet carries
+ * comes to 0. */
+static void
+test_checksum_with_a_pseudo_header(void **state)
+{
+    static const uint8_t protos[] = { 6, 17, 58 };
+    struct packet_spec spec = { .sport = 5000, .dport = 7 };
+    size_t i, ip, len;
+    uint8_t p[512];
+    uint32_t sum;
+
+    (void)state;
+    for (i = 0; i < 400; i++) {
+        spec.src = i % 2 ? "2001:db8::ffff" : "203.0.113.255";
+        spec.dst = i % 2 ? "2001:db8:ffff::2" : "198.51.100.2";
+        spec.proto = protos[i % 2 ? i % 3 : i % 4 / 2];
+        spec.payload = i;
+        len = packet_build(p, &spec);
+        ip = i % 2 ? 40 : 20;
+        sum = ipsec_sum_pseudo(p, spec.proto, len - ip);
+        sum = ipsec_sum_add(sum, p + ip, len - ip);
+        assert_int_equal(ipsec_sum_fold(sum), 0);
+    }
+}
+
 int
 main(void)
 {
@@ -82,6 +131,8 @@ main(void)
         cmocka_unit_test(test_checksum_agrees_with_another_on_random_bytes),
         cmocka_unit_test(
             test_checksum_of_the_longest_packet_does_not_overflow),
+        cmocka_unit_test(test_checksum_in_pieces),
+        cmocka_unit_test(test_checksum_with_a_pseudo_header),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

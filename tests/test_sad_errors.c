@@ -26,6 +26,9 @@ FAULT(dscp_64, q->dscp = 64; q->flags |= IPSEC_SA_DSCP_SET)
 FAULT(dscp_63, q->dscp = 63; q->flags |= IPSEC_SA_DSCP_SET)
 FAULT(no_key_memory, q->key = NULL)
 FAULT(proto_ah, q->proto = IPSEC_PROTO_AH)
+FAULT(port_local, q->local_port = 4500)
+FAULT(port_remote, q->remote_port = 4500)
+FAULT(port_both, q->local_port = q->remote_port = 4500)
 FAULT(proto_0, q->proto = 0)
 FAULT(spi_0, q->spi = 0)
 FAULT(spi_1, q->spi = 1)
@@ -134,6 +137,8 @@ static const struct fault faults[] = {
     BAD(no_key_memory, GCM128, IN, ARG),
     BAD(proto_ah, GCM128, OUT, UNSUPPORTED),
     BAD(proto_0, GCM128, IN, UNSUPPORTED),
+    BAD(port_local, GCM128, IN, PORTS), BAD(port_remote, GCM128, OUT, PORTS),
+    GOOD(port_both, GCM128, IN), GOOD(port_both, GCM128, OUT),
     BAD(spi_0, GCM128, IN, SPI), BAD(spi_1, GCM128, OUT, SPI),
     BAD(spi_255, GCM128, OUT, SPI), GOOD(spi_256, GCM128, OUT),
     GOOD(spi_max, GCM128, IN),

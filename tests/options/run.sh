@@ -45,4 +45,24 @@ has IPSEC_NO_TRANSFORMS '11 12 20 28 / 12'
 has IPSEC_NO_ADDITIONS \
     '11 12 13 14 15 16 18 19 20 21 28 29 30 31 / 2 5 8 12 13 14'
 has 'IPSEC_NO_TRANSFORMS IPSEC_NO_CCM' '11 12 20 28 / 12'
+
+# answers MACRO PROGRAM TEXT: what a program on the core prints, built so
+answers() {
+    # shellcheck disable=SC2086
+    ${CC:-cc} -std=c99 -O1 ${WARN:--Wall} -Werror -Iinclude -Itests $1 \
+        -o "$out/answers" "tests/options/$2.c" tests/fake/crypto.c src/*.c &&
+        "$out/answers" > "$out/output"
+    if [ $? -ne 0 ] || [ "$(tr '\n' ' ' < "$out/output")" != "$3  " ]; then
+        echo "$1 $2: $(cat "$out/output")"
+        echo "expected: $3"
+        bad=1
+    fi
+}
+
+answers '' natt 'OK OK OK OK OK OK OK OK OK OK OK OK CONSUMED'
+no=UNSUPPORTED
+for macro in IPSEC_NO_NATT IPSEC_NO_ADDITIONS; do
+    answers -D$macro natt \
+        "OK OK $no ARG $no ARG $no ARG OK $no $no OK BYPASS"
+done
 exit $bad
