@@ -7,7 +7,8 @@
 static size_t
 counted(const struct ipsec_stats *s)
 {
-    size_t n = s->in_protect + s->in_bypass + s->in_consumed, i;
+    size_t n = s->in_protect + s->in_bypass + s->in_consumed +
+               s->in_keepalive, i;
 
     for (i = 0; i < IPSEC_DROP_COUNT; i++) {
         n += s->in_drop[i];

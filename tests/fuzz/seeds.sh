@@ -10,6 +10,6 @@ if ! command -v "$python" > /dev/null; then
     exit 77
 fi
 "$python" "$here/seeds.py" "$build/fuzz"
-for target in flow inbound outbound spd; do
+for target in flow inbound outbound spd udp4500; do
     "$build/tests/fuzz_$target" "$build/fuzz/$target.corpus/"seed-*
 done
