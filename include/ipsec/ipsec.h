@@ -48,7 +48,8 @@ extern "C" {
 #define IPSEC_VERSION_PATCH 0
 
 /** Room that suffices for any one SA: see ipsec_sa_room() for its need. */
-#define IPSEC_HEADROOM 88 /**< IPv6 40 + AH 48, or IPv6 40 + ESP 8 + IV 16 */
+#define IPSEC_HEADROOM 88 /**< IPv6 40 + AH 48, or IPv6 40 + UDP 8 + ESP 8 +
+                           *   IV 16 */
 #define IPSEC_TAILROOM 52 /**< pad 15 + trailer 2 + ICV 32, rounded up */
 
 /** Most SAs around one packet, nested or in a bundle. */
@@ -185,8 +186,10 @@ struct ipsec_config {
     /**
      * The newest authentic packet of `sa`, in UDP, came from another address
      * or port than its `remote`: a NAT has a new mapping, or the peer moved.
-     * Answer with ipsec_sad_update() of the SAs of both directions, or not. A
-     * late or repeated packet does not raise it.
+     * Answer with ipsec_sad_update() of the SAs of both directions, or not: a
+     * host that is itself behind a NAT should not (RFC 7296 section 2.23). A
+     * late, repeated or forged packet does not raise it. In transport mode
+     * the packet is dropped unless `sa` now has its address.
      */
     void (*mapping)(void *user, struct ipsec_sa *sa,
                     const struct ipsec_addr *remote, uint16_t port);
@@ -195,7 +198,8 @@ struct ipsec_config {
     void (*audit)(void *user, const struct ipsec_audit *event);
 
     uint16_t natt_port;            /**< ours, e.g. 4500, where ESP in UDP comes
-                                    *   in; 0: it does not */
+                                    *   in, and IKE, which needs a BYPASS policy
+                                    *   and keeps its marker; 0: it does not */
     uint16_t pmtu_age;             /**< seconds for which a path MTU is
                                     *   believed; 0: 600 (RFC 1191 section
                                     *   6.3) */
@@ -291,8 +295,8 @@ uint32_t ipsec_now(const struct ipsec *ips);
 int ipsec_outbound(struct ipsec *ips, struct ipsec_pkt *pkt);
 
 /**
- * Process a packet that has arrived (RFC 4301 section 5.2), in place: ESP,
- * AH, or plain. Bytes behind the IP packet's own length (link padding) are let
+ * Process a packet that has arrived (RFC 4301 section 5.2), in place: ESP, in
+ * UDP or not, AH, or plain. Bytes behind the IP packet's own length (link padding) are let
  * be. Fragments of ESP and AH must be reassembled first. Plaintext is exposed
  * only after its ICV was verified. No room around the packet is needed.
  *

@@ -22,9 +22,9 @@ extern "C" {
                                       *   otherwise either way will do (RFC
                                       *   7296 section 2.23) */
 #define IPSEC_SA_NAT_CSUM    0x0010u /**< in, transport mode in UDP: a NAT has
-                                      *   changed addresses, so compute TCP's
-                                      *   and UDP's checksum anew (RFC 3948
-                                      *   section 3.1.2) */
+                                      *   changed addresses, so compute TCP's,
+                                      *   UDP's and ICMPv6's checksum anew (RFC
+                                      *   3948 section 3.1.2) */
 #define IPSEC_SA_MULTICAST   0x0020u /**< in: `local` is a group's address,
                                       *   and the SPI the group's choice, so
                                       *   only the two together are unique
@@ -191,7 +191,7 @@ int ipsec_sad_reserve(struct ipsec *ips, struct ipsec_sa *sa, int dir,
  * @return IPSEC_OK, or
  *         IPSEC_ERR_EXISTS      `sa` is in; or SPI and protocol (out: and
  *                               remote address) are another's
- *         IPSEC_ERR_UNSUPPORTED protocol, algorithms or flags
+ *         IPSEC_ERR_UNSUPPORTED protocol, algorithms or flags; ports of AH
  *         IPSEC_ERR_SPI, _ADDR, _KEY, _NO_INTEG, _WEAK, _STATIC_KEY,
  *         IPSEC_ERR_WINDOW, _LIFETIME, _PORTS  see there
  *         IPSEC_ERR_ROOM        `key_len` is too small

@@ -72,7 +72,8 @@ enum ipsec_status {
     IPSEC_ERR_LIFETIME     = -30, /**< soft above hard, or used up from the
                                    *   start */
     IPSEC_ERR_PORTS        = -31, /**< ports without a protocol that has them,
-                                   *   or a range that runs backwards */
+                                   *   a range that runs backwards, or one port
+                                   *   of an SA and not the other */
     IPSEC_ERR_PREFIX       = -32, /**< longer than the address, or no version */
     IPSEC_ERR_BUNDLE       = -33, /**< a bundle that is too deep, or has a
                                    *   layer that does not protect */
