@@ -441,6 +441,37 @@ test_natt_checksum_of_the_malformed(void **state)
     }
 }
 
+/* What a sender of ours would not put into transport mode: a fragment, which
+ * has no whole checksum, and an extension header that overruns. */
+static void
+test_natt_checksum_of_what_can_t_be_parsed(void **state)
+{
+    static const uint8_t heads[2][8] = { { 17, 0, 0, 1, 0, 0, 0, 77 },
+                                         { 17, 255, 1, 4 } };
+    struct craft craft = { .seq = 1 };
+    uint8_t body[64];
+    struct fx_pkt p;
+    size_t i, len;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        prepare(&suites[GCM128], IPSEC_MODE_TRANSPORT, 6);
+        pair.in.params.flags |= IPSEC_SA_NAT_CSUM;
+        pair_begin(&pair);
+        memset(body, 0x5a, sizeof body);
+        memcpy(body, heads[i], 8);
+        natt_set16(body + 12, 16);
+        craft.body = body;
+        craft.len = body_end(&suites[GCM128], body, 24, i == 0 ? 44 : 60);
+        len = natt_wrap(wire[0], pair_craft(&pair, &craft, wire[0]));
+        assert_status(pair_open(&pair, wire[0], len, &p),
+                      i == 0 ? IPSEC_OK : IPSEC_ERR_MALFORMED);
+        assert_int_equal(p.pkt.buf.len, 64);
+        assert_memory_equal(p.pkt.buf.data + 40, body, 24);
+        fx_pkt_free(&p);
+    }
+}
+
 /* Tunnel mode leaves what is inside alone (section 3.1.2), and so does ESP
  * that was not in UDP. */
 static void
@@ -512,6 +543,7 @@ main(void)
         cmocka_unit_test(test_natt_checksums),
         cmocka_unit_test(test_natt_checksum_zero),
         cmocka_unit_test(test_natt_checksum_of_the_malformed),
+        cmocka_unit_test(test_natt_checksum_of_what_can_t_be_parsed),
         cmocka_unit_test(test_natt_checksum_not_renewed),
         cmocka_unit_test(test_natt_checksum_by_the_mapping)
     };

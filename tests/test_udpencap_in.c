@@ -300,7 +300,8 @@ test_udpencap_in_transit(void **state)
     static const uint8_t keepalive[1] = { 0xff }, three[3] = { 1, 2, 3 };
     static const struct { const uint8_t *p; size_t len; int ours; } row[] = {
         { esp, 40, IPSEC_ERR_NO_SA }, { keepalive, 1, IPSEC_CONSUMED },
-        { three, 3, IPSEC_ERR_MALFORMED }, { esp, 7, IPSEC_ERR_MALFORMED }
+        { three, 3, IPSEC_ERR_MALFORMED }, { esp, 7, IPSEC_ERR_MALFORMED },
+        { esp, 8, IPSEC_ERR_NO_SA }
     };
     struct ipsec_policy bypass;
     struct fx_pkt p;
