@@ -282,7 +282,9 @@ go_on(struct ipsec *ips, struct ipsec_pkt *pkt, int rc)
     struct ipsec_sa *sa = pkt->sa[pkt->stage];
 
     while (rc == IPSEC_OK) {
-        ipsec_sum_renew(&pkt->buf); /* of UDP over IPv6: its bytes are final */
+        if (IN_UDP(sa)) {
+            ipsec_sum_renew(&pkt->buf); /* over IPv6: all is final now */
+        }
         sa->packets++;
         sa->used = ips->now;
         ipsec_life_warn(ips, sa);
