@@ -124,6 +124,10 @@ judge(struct ipsec *ips, struct ipsec_pkt *pkt, const struct view *view)
     int rc;
 
     if (policy == NULL) {
+        policy = ipsec_icmp_related(ips, IPSEC_IN, pkt, &view->ip,
+                                    &view->flow);
+    }
+    if (policy == NULL) {
         rc = pkt->layers > 0 ? IPSEC_ERR_SELECTOR : IPSEC_ERR_NO_POLICY;
     } else if (policy->action == IPSEC_ACTION_DISCARD) {
         rc = IPSEC_ERR_DISCARD;
@@ -134,6 +138,9 @@ judge(struct ipsec *ips, struct ipsec_pkt *pkt, const struct view *view)
         if (rc == IPSEC_OK && pkt->passed != (1u << pkt->layers) - 1) {
             rc = IPSEC_ERR_SELECTOR; /* a layer that nobody asked for */
         }
+    }
+    if (rc == IPSEC_OK) {
+        rc = ipsec_icmp_passed(ips, pkt, &view->ip, &view->flow, policy);
     }
     if (rc >= 0) {
         return deliver(ips, pkt, rc);
@@ -286,6 +293,9 @@ peel(struct ipsec *ips, struct ipsec_pkt *pkt)
         }
         if (rc != IPSEC_OK) {
             return drop(ips, pkt, rc, &view, NULL);
+        }
+        if (sa == NULL && ipsec_icmp_heeded(ips, pkt, &view.ip, &view.flow)) {
+            return IPSEC_CONSUMED;
         }
         if (sa == NULL) {
             return judge(ips, pkt, &view);

@@ -56,6 +56,11 @@ struct ipsec_ip {
 int ipsec_ip4_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len);
 int ipsec_ip6_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len);
 
+/* The same of a packet that an ICMP error quotes: there may be less of it than
+ * it says, and ip->len is what is there. */
+int ipsec_ip4_quote(struct ipsec_ip *ip, const uint8_t *p, size_t len);
+int ipsec_ip6_quote(struct ipsec_ip *ip, const uint8_t *p, size_t len);
+
 /* Is the header checksum right? */
 int ipsec_ip4_intact(const uint8_t *p);
 
@@ -325,6 +330,38 @@ void ipsec_tunnel_wrap(const struct ipsec_sa *sa, uint8_t *p, size_t len,
 /* What came out of a tunnel, in `buf`, as next header `proto`, with `tos` in
  * the outer header: check it, trim it, carry over congestion marks. */
 int ipsec_tunnel_unwrap(struct ipsec_buf *buf, uint8_t proto, uint8_t tos);
+
+/* icmp.c: ICMP errors, of the headers `ip` and the selectors `flow`, by what
+ * they quote (RFC 4301 sections 6 and 8.2) */
+
+#ifndef IPSEC_NO_ICMP
+
+/* Is `pkt` a "too big" that came in clear, and was it heeded? */
+int ipsec_icmp_heeded(struct ipsec *ips, const struct ipsec_pkt *pkt,
+                      const struct ipsec_ip *ip, const struct ipsec_flow *flow);
+
+/* Of one that no policy matches, the policy that protects the traffic which it
+ * is about; or NULL. */
+struct ipsec_policy *ipsec_icmp_related(const struct ipsec *ips, int dir,
+                                        const struct ipsec_pkt *pkt,
+                                        const struct ipsec_ip *ip,
+                                        const struct ipsec_flow *flow);
+
+/* What came in over the SAs that `policy` asks for: IPSEC_OK, or
+ * IPSEC_ERR_SELECTOR where it quotes what would not have. */
+int ipsec_icmp_passed(struct ipsec *ips, const struct ipsec_pkt *pkt,
+                      const struct ipsec_ip *ip, const struct ipsec_flow *flow,
+                      const struct ipsec_policy *policy);
+
+/* `sa` is about to be used: forget a path MTU that is too old. */
+void ipsec_icmp_age(const struct ipsec *ips, struct ipsec_sa *sa);
+
+#else
+#define ipsec_icmp_heeded(ips, pkt, ip, flow) 0
+#define ipsec_icmp_related(ips, dir, pkt, ip, flow) NULL
+#define ipsec_icmp_passed(ips, pkt, ip, flow, policy) IPSEC_OK
+#define ipsec_icmp_age(ips, sa) ((void)0)
+#endif
 
 /* outbound.c, inbound.c: the rest of a call, after the engine. */
 int ipsec_outbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt,

@@ -6,9 +6,9 @@
 #define DF 0x4000u
 #define MF 0x2000u
 
-/* see inner.h */
-int
-ipsec_ip4_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len)
+/* Of a packet that may be cut off, or not. */
+static int
+parse(struct ipsec_ip *ip, const uint8_t *p, size_t len, int cut)
 {
     uint16_t frag;
 
@@ -18,6 +18,9 @@ ipsec_ip4_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len)
     memset(ip, 0, sizeof *ip);
     ip->version = 4;
     ip->len = get16(p + 2);
+    if (cut && ip->len > len) {
+        ip->len = len;
+    }
     ip->off = (size_t)(p[0] & 15) * 4;
     if (ip->off < IP4_HDR || ip->off > ip->len || ip->len > len) {
         return IPSEC_ERR_MALFORMED;
@@ -36,6 +39,24 @@ ipsec_ip4_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len)
     }
     return IPSEC_OK;
 }
+
+/* see inner.h */
+int
+ipsec_ip4_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len)
+{
+    return parse(ip, p, len, 0);
+}
+
+#ifndef IPSEC_NO_ICMP
+
+/* see inner.h */
+int
+ipsec_ip4_quote(struct ipsec_ip *ip, const uint8_t *p, size_t len)
+{
+    return parse(ip, p, len, 1);
+}
+
+#endif
 
 /* see inner.h */
 int

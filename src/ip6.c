@@ -63,9 +63,9 @@ step(struct ipsec_ip *ip, const uint8_t *p, int *frag_seen)
     return IPSEC_OK;
 }
 
-/* see inner.h */
-int
-ipsec_ip6_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len)
+/* Of a packet that may be cut off, or not. */
+static int
+parse(struct ipsec_ip *ip, const uint8_t *p, size_t len, int cut)
 {
     int i, rc, frag_seen = 0;
 
@@ -75,6 +75,9 @@ ipsec_ip6_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len)
     memset(ip, 0, sizeof *ip);
     ip->version = 6;
     ip->len = IP6_HDR + (size_t)get16(p + 4);
+    if (cut && ip->len > len) {
+        ip->len = len;
+    }
     if (ip->len > len) {
         return IPSEC_ERR_MALFORMED;
     }
@@ -91,6 +94,24 @@ ipsec_ip6_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len)
     }
     return IPSEC_OK;
 }
+
+/* see inner.h */
+int
+ipsec_ip6_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len)
+{
+    return parse(ip, p, len, 0);
+}
+
+#ifndef IPSEC_NO_ICMP
+
+/* see inner.h */
+int
+ipsec_ip6_quote(struct ipsec_ip *ip, const uint8_t *p, size_t len)
+{
+    return parse(ip, p, len, 1);
+}
+
+#endif
 
 /* see inner.h */
 void

@@ -92,6 +92,7 @@ bundle_hold(struct ipsec *ips, struct ipsec_pkt *pkt,
             return IPSEC_ERR_NO_SA;
         }
         ipsec_sa_hold(pkt, sa);
+        ipsec_icmp_age(ips, sa);
         rc = sa_check(ips, transit, policy, sa, local, remote);
         if (rc != IPSEC_OK) {
             return rc;
@@ -341,6 +342,9 @@ ipsec_outbound(struct ipsec *ips, struct ipsec_pkt *pkt)
     ipsec_flow_fill(&flow, IPSEC_OUT, &ip, pkt->buf.data);
     flow.spd_id = pkt->spd_id;
     policy = policy_of(ips, pkt, &flow);
+    if (policy == NULL) {
+        policy = ipsec_icmp_related(ips, IPSEC_OUT, pkt, &ip, &flow);
+    }
     if (policy == NULL) {
         return drop(ips, pkt, IPSEC_ERR_NO_POLICY, &flow, NULL);
     }
