@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake/icmp.h"
 
-#include "fake/packet.h"
-
-#include <string.h>
-
 static uint16_t
 sum(const uint8_t *p)
 {
@@ -63,4 +59,89 @@ icmp_build(uint8_t *p, const struct icmp_spec *spec)
     }
     icmp_fix(p);
     return len;
+}
+
+const char *const path_us[2] = { "192.0.2.1", "2001:db8::1" };
+const char *const path_peer[2] = { "198.51.100.2", "2001:db8:ff::2" };
+const char *const path_router[2] = { "203.0.113.9", "2001:db8:99::9" };
+
+void
+path_begin_as(struct path *path, const struct suite *suite, int proto,
+              int mode, int version)
+{
+    struct pair *pair = &path->pair;
+    struct packet_spec spec;
+
+    pair_prepare(pair, suite, mode, version);
+    pair->a.cfg.flags = IPSEC_ACCEPT_PTB;
+    pair->out.params.proto = pair->in.params.proto = (uint8_t)proto;
+    pair->pa.proto = pair->pb.proto = (uint8_t)proto;
+    pair->out.params.mtu = 1500;
+    pair->pa.dir = IPSEC_OUT;
+    pair_begin(pair);
+    spec = pair_spec(pair, version, 17, 64);
+    path->wire_len = pair_seal(pair, &spec, path->wire);
+}
+
+void
+path_begin(struct path *path, int version)
+{
+    path_begin_as(path, &suites[GCM128], IPSEC_PROTO_ESP, IPSEC_MODE_TUNNEL,
+                  version);
+}
+
+struct icmp_spec
+path_too_big(const struct path *path, int version, uint32_t mtu)
+{
+    struct icmp_spec spec = { 0 };
+    int v6 = version == 6;
+
+    spec.src = path_router[v6];
+    spec.dst = path_us[v6];
+    spec.type = v6 ? 2 : 3;
+    spec.code = v6 ? 0 : 4;
+    spec.word = mtu;
+    spec.quote = path->wire;
+    spec.quote_len = path->wire_len;
+    return spec;
+}
+
+int
+path_offer_raw(struct path *path, size_t len, uint8_t flags)
+{
+    struct fx_pkt *p = &path->p;
+    int rc;
+
+    fx_pkt_new(p, path->error, len, 0, 0);
+    p->pkt.flags = flags;
+    rc = ipsec_inbound(&path->pair.a.ips, &p->pkt);
+    assert_true(fx_pkt_is(p, path->error, len));
+    fx_pkt_free(p);
+    return rc;
+}
+
+int
+path_offer(struct path *path, const struct icmp_spec *spec)
+{
+    return path_offer_raw(path, icmp_build(path->error, spec), 0);
+}
+
+int
+path_offer_mtu(struct path *path, int version, uint32_t mtu)
+{
+    struct icmp_spec spec = path_too_big(path, version, mtu);
+
+    return path_offer(path, &spec);
+}
+
+size_t
+path_counted(const struct ipsec_stats *s)
+{
+    size_t n = s->in_protect + s->in_bypass + s->in_consumed +
+               s->in_keepalive + s->in_too_big, i;
+
+    for (i = 0; i < IPSEC_DROP_COUNT; i++) {
+        n += s->in_drop[i];
+    }
+    return n;
 }
