@@ -48,13 +48,16 @@ def main():
     top = sys.argv[1]
     rng = random.Random(1)
     seeds = {"inbound": [], "outbound": [], "flow": [], "spd": [],
-             "udp4500": []}
+             "icmp": [], "udp4500": []}
     for name in ("esp_packets.txt", "ah_packets.txt"):
         for i, (key, data) in enumerate(packets(name)):
             seeds["flow"].append(data)
             if key == "plain":
                 choices = bytes(rng.randrange(256) for _ in range(3))
                 seeds["outbound"].append(choices + data)
+            for cut in (28, 36, 68, 1500):
+                choices = bytes([rng.randrange(256), rng.randrange(256) | 1])
+                seeds["icmp"].append(choices + data[:cut])
             for choice in (i % 8, 0x24 + i % 4):
                 seeds["inbound"].append(bytes([choice]) + data)
     for _ in range(40):

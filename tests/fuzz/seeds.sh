@@ -10,6 +10,7 @@ if ! command -v "$python" > /dev/null; then
     exit 77
 fi
 "$python" "$here/seeds.py" "$build/fuzz"
-for target in flow inbound outbound spd udp4500; do
+for file in "$here"/*.c; do
+    target=$(basename "$file" .c)
     "$build/tests/fuzz_$target" "$build/fuzz/$target.corpus/"seed-*
 done
