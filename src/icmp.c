@@ -196,8 +196,9 @@ sa_quoted(const struct ipsec *ips, const struct ipsec_ip *quote,
 void
 ipsec_icmp_age(const struct ipsec *ips, struct ipsec_sa *sa)
 {
-    if (sa->mtu != sa->link_mtu && (int32_t)(ips->now - sa->until) >= 0) {
+    if (sa->until != 0 && (int32_t)(ips->now - sa->until) >= 0) {
         sa->mtu = sa->link_mtu;
+        sa->until = 0;
     }
 }
 
@@ -212,6 +213,7 @@ mtu_lower(const struct ipsec *ips, struct ipsec_sa *sa, uint32_t mtu)
     }
     sa->mtu = (uint16_t)mtu;
     sa->until = ips->now + (age != 0 ? age : MTU_AGE);
+    sa->until += sa->until == 0; /* which says that nothing was learnt */
     return 1;
 }
 

@@ -43,7 +43,7 @@ test_icmp_mtu_is_forgotten_in_time(void **state)
     (void)state;
     for (i = 0; i < 2 * COUNT(row); i++) {
         path_begin(&path, 4);
-        base = i & 1 ? UINT32_MAX - 10 : 1000; /* the clock may go round */
+        base = i & 1 ? UINT32_MAX - 590 : 1000; /* the clock may go round */
         ipsec_tick(A, base);
         path.pair.a.cfg.pmtu_age = row[i / 2].age;
         assert_status(path_offer_mtu(&path, 4, 1400), IPSEC_CONSUMED);
@@ -56,6 +56,19 @@ test_icmp_mtu_is_forgotten_in_time(void **state)
         assert_int_equal(SA->mtu, 1500);
         assert_int_equal(fx_events(&path.pair.a, NULL, IPSEC_EVENT_HARD), 0);
     }
+}
+
+/* A time of 0 is a time like any other, but a second late. */
+static void
+test_icmp_mtu_is_forgotten_though_the_clock_goes_round(void **state)
+{
+    (void)state;
+    path_begin(&path, 4);
+    ipsec_tick(A, (uint32_t)-600);
+    assert_status(path_offer_mtu(&path, 4, 1400), IPSEC_CONSUMED);
+    ipsec_tick(A, 1);
+    assert_status(sent(4, 1400, 1), IPSEC_OK);
+    assert_int_equal(SA->mtu, 1500);
 }
 
 /* Where nothing was learnt there is nothing to forget: `until` is 0 then. */
@@ -260,6 +273,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_icmp_mtu_is_forgotten_in_time),
+        cmocka_unit_test(
+            test_icmp_mtu_is_forgotten_though_the_clock_goes_round),
         cmocka_unit_test(test_icmp_mtu_of_the_link_stays),
         cmocka_unit_test(test_icmp_mtu_propagates_to_the_sender),
         cmocka_unit_test(test_icmp_mtu_of_an_example),
