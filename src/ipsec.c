@@ -3,6 +3,12 @@
 
 /* The context, and what packets have in common both ways. */
 
+#ifdef IPSEC_NO_ICMP
+#define LEFT_OUT (IPSEC_ACCEPT_PTB | IPSEC_ICMP_RELATED | IPSEC_ICMP_CHECK)
+#else
+#define LEFT_OUT 0u
+#endif
+
 #define SWEEP_S 64 /* a table is swept once in so many seconds */
 
 /* see ipsec.h */
@@ -14,6 +20,9 @@ ipsec_init(struct ipsec *ips, const struct ipsec_config *cfg)
     if (ips == NULL || cfg == NULL || cfg->crypto == NULL ||
         cfg->random == NULL) {
         return IPSEC_ERR_ARG;
+    }
+    if ((cfg->flags & LEFT_OUT) != 0) {
+        return IPSEC_ERR_UNSUPPORTED;
     }
     memset(ips, 0, sizeof *ips);
     ips->cfg = cfg;
