@@ -33,7 +33,8 @@ extern "C" {
  *            several processors at once, provided that each brings its own
  *            `stats`, that no SA is on two of them at a time (give each its
  *            lane), and that no other call runs meanwhile; callbacks then
- *            only take note.
+ *            only take note. An ICMP "too big" that is heeded is on the
+ *            outbound SA that it is about.
  * Callbacks. May call anything on the databases, but not the packet calls,
  *            nor ipsec_tick(). Nothing may be called from an interrupt.
  * Integers.  Host byte order, except bytes in arrays, which are as on the
@@ -143,11 +144,14 @@ enum ipsec_event {
 /* ipsec_config.flags */
 #define IPSEC_ACCEPT_PTB   0x01u /**< heed unauthenticated ICMP "too big" about
                                   *   packets of ours (RFC 4301 section 8.2) */
-#define IPSEC_ICMP_RELATED 0x02u /**< an ICMP error that no policy matches goes
-                                  *   by the packet it quotes (section 6.2) */
-#define IPSEC_ICMP_CHECK   0x04u /**< in: an ICMP error must quote a packet that
-                                  *   would have gone over the SA that it came
-                                  *   over, whatever else matches it */
+#define IPSEC_ICMP_RELATED 0x02u /**< an ICMP error that no policy matches, not
+                                  *   even one that discards, goes over the
+                                  *   SAs of the traffic that it is about, by
+                                  *   the packet it quotes (section 6.2) */
+#define IPSEC_ICMP_CHECK   0x04u /**< in: an ICMP error must quote a packet
+                                  *   whose answer would have come over the
+                                  *   SAs that it came over, whatever else
+                                  *   matches it (section 6.2) */
 #define IPSEC_WILD_CARD    0x08u /**< inbound SAs may have IPSEC_MODE_ANY:
                                   *   tunnel mode if the next header is an IP
                                   *   version, else transport mode. It takes
@@ -258,7 +262,8 @@ struct ipsec {
 /** Start with empty databases at time 0: every packet is discarded. Before any
  * other call.
  * IPSEC_OK, IPSEC_ERR_ARG (a required member is missing, a table's length is
- * not a power of two), or IPSEC_ERR_RANDOM (hash keys). */
+ * not a power of two), IPSEC_ERR_UNSUPPORTED (flags about ICMP, built without
+ * it), or IPSEC_ERR_RANDOM (hash keys). */
 int ipsec_init(struct ipsec *ips, const struct ipsec_config *cfg);
 
 /**
@@ -332,11 +337,15 @@ int ipsec_dummy(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
  * unchanged `pkt`, into `out`: of IPSEC_ERR_TOO_BIG, "fragmentation needed" or
  * "packet too big" with pkt->mtu; of _DISCARD, _NO_POLICY, _SELECTOR and
  * _MODE, "administratively prohibited"; of _NO_SA, when keys can't be had,
- * "host" or "address unreachable".
+ * "host" or "address unreachable". 576 bytes of room always do for IPv4, 1280
+ * for IPv6.
  *
- * @return its length; 0: none (not called for, not allowed about such a
- *         packet, `from` is of the other family, no room). Rate limiting is
- *         the caller's, and whether to answer at all.
+ * @return its length; 0: none (not called for; `from` is of the other family;
+ *         no room; or not allowed about such a packet: an ICMP error, a
+ *         fragment but the first, one to or from more than a single host, IPv4
+ *         that is too big but may be fragmented). Rate limiting is the
+ *         caller's, and whether to answer at all; so are broadcast addresses
+ *         of subnets, which the library doesn't know.
  */
 size_t ipsec_icmp_error(const struct ipsec_pkt *pkt, int status,
                         const struct ipsec_addr *from,

@@ -24,7 +24,7 @@ enum ipsec_status {
     IPSEC_OK               =   0, /**< done; a packet was rewritten: send it */
     IPSEC_BYPASS           =   1, /**< policy BYPASS: pass it on untouched */
     IPSEC_PENDING          =   2, /**< in the engine; see ipsec_resume() */
-    IPSEC_CONSUMED         =   3, /**< nothing to deliver: a dummy packet */
+    IPSEC_CONSUMED         =   3, /**< nothing to deliver, e.g. a dummy */
 
     /* Drops. While pkt->layers is 0 the packet is as it was: it may be kept
      * and offered again, repaired, or quoted in an ICMP error. */
