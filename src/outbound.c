@@ -283,8 +283,8 @@ go_on(struct ipsec *ips, struct ipsec_pkt *pkt, int rc)
     struct ipsec_sa *sa = pkt->sa[pkt->stage];
 
     while (rc == IPSEC_OK) {
-        if (IN_UDP(sa)) {
-            ipsec_sum_renew(&pkt->buf); /* over IPv6: all is final now */
+        if (pkt->buf.data[0] >> 4 == 6) {
+            ipsec_sum_renew(&pkt->buf); /* of UDP: all is final now */
         }
         sa->packets++;
         sa->used = ips->now;
