@@ -31,7 +31,7 @@ ipsec_proto_has_ports(uint8_t proto)
            proto == PROTO_DCCP || proto == PROTO_UDPLITE;
 }
 
-/* Ports, or ICMP type and code, at `p`: what can't be seen is OPAQUE. */
+/* Ports, or what stands for them, at `p`: what can't be seen is OPAQUE. */
 static void
 ports_load(struct ipsec_flow *flow, int dir, const uint8_t *p, size_t len)
 {
@@ -43,8 +43,11 @@ ports_load(struct ipsec_flow *flow, int dir, const uint8_t *p, size_t len)
     } else if ((flow->proto == PROTO_ICMP || flow->proto == PROTO_ICMPV6) &&
                len >= 2) {
         flow->local_port = flow->remote_port = get16(p);
+    } else if (IS_MOBILITY(flow->proto) && len >= 3) {
+        /* RFC 6275 section 6.1.1 */
+        flow->local_port = flow->remote_port = (uint16_t)(p[2] << 8);
     } else {
-        flow->opaque = 1;
+        flow->opaque = IPSEC_OPAQUE_PORTS;
     }
 }
 
@@ -62,7 +65,10 @@ ipsec_flow_fill(struct ipsec_flow *flow, int dir, const struct ipsec_ip *ip,
     addr_load(&flow->remote, ip->version, out ? dst : src);
     flow->proto = ip->proto;
     if (ip->frag == FRAG_LATER) {
-        flow->opaque = 1;
+        flow->opaque = IPSEC_OPAQUE_PORTS;
+        if (HIDES_PROTO(ip)) {
+            flow->opaque |= IPSEC_OPAQUE_PROTO;
+        }
     } else {
         ports_load(flow, dir, p + ip->off, ip->len - ip->off);
     }

@@ -27,6 +27,7 @@
 #define PROTO_NONE     59u
 #define PROTO_DSTOPTS  60u
 #define PROTO_SCTP    132u
+#define PROTO_MOBILITY 135u
 #define PROTO_UDPLITE 136u
 
 #define IP4_HDR 20u
@@ -60,6 +61,14 @@ int ipsec_ip6_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len);
  * it says, and ip->len is what is there. */
 int ipsec_ip4_quote(struct ipsec_ip *ip, const uint8_t *p, size_t len);
 int ipsec_ip6_quote(struct ipsec_ip *ip, const uint8_t *p, size_t len);
+
+/* Is it an IPv6 extension header to step over (RFC 4301 section 4.4.1.1)? */
+static inline int
+ipsec_ip6_is_ext(uint8_t proto)
+{
+    return proto == PROTO_HOPOPTS || proto == PROTO_ROUTING ||
+           proto == PROTO_FRAGMENT || proto == PROTO_DSTOPTS;
+}
 
 /* Is the header checksum right? */
 int ipsec_ip4_intact(const uint8_t *p);
@@ -108,6 +117,16 @@ void ipsec_flow_fill(struct ipsec_flow *flow, int dir,
 
 /* Does it begin with a source and a destination port? */
 int ipsec_proto_has_ports(uint8_t proto);
+
+/* Selectors that IPSEC_NO_PFP leaves out: the type of a Mobility Header, a
+ * protocol that is named where a later fragment doesn't show it. */
+#ifdef IPSEC_NO_PFP
+#define IS_MOBILITY(proto) 0
+#define HIDES_PROTO(ip)    0
+#else
+#define IS_MOBILITY(proto) ((proto) == PROTO_MOBILITY)
+#define HIDES_PROTO(ip) ((ip)->version == 6 && ipsec_ip6_is_ext((ip)->proto))
+#endif
 
 /* Tell an IP header its new length and what follows, at `nh`. */
 void ipsec_ip_resize(uint8_t *p, size_t len, size_t nh, uint8_t proto);
@@ -205,12 +224,36 @@ int ipsec_sa_alive(const struct ipsec_pkt *pkt);
 /* spd.c */
 
 int ipsec_spd_init(struct ipsec *ips);
+
+/* Is it OPAQUE (RFC 4301 section 4.4.1.1)? */
+static inline int
+ipsec_port_opaque(uint16_t lo, uint16_t hi)
+{
+    return lo == 65535 && hi == 0;
+}
+
+/* Does it have ports, or a type that stands for them? */
+int ipsec_proto_has_selector(uint8_t proto);
+
 int ipsec_policy_match(const struct ipsec_policy *policy, int dir,
                        const struct ipsec_flow *flow);
 
 /* Is `sa` of the kind that `policy` asks for? IPSEC_OK, or _ERR_MODE. */
 int ipsec_policy_accepts(const struct ipsec_policy *policy,
                          const struct ipsec_sa *sa);
+
+/* narrow.c: populate from packet, and selectors of key management */
+
+#ifdef IPSEC_NO_PFP
+#define ipsec_pfp_check(policy, flow) IPSEC_OK
+#else
+/* IPSEC_OK, or what is wrong with the `pfp` and `sel.set` of a policy. */
+int ipsec_pfp_valid(const struct ipsec_policy *policy);
+
+/* Has a packet all that `pfp` takes from it? IPSEC_OK, or _ERR_SELECTOR. */
+int ipsec_pfp_check(const struct ipsec_policy *policy,
+                    const struct ipsec_flow *flow);
+#endif
 
 /* layer.c: ESP or AH, as the SA is */
 

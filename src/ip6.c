@@ -5,13 +5,6 @@
 
 #define EXT_MAX 8 /* extension headers in a row: more is nothing honest */
 
-static int
-is_ext(uint8_t proto)
-{
-    return proto == PROTO_HOPOPTS || proto == PROTO_ROUTING ||
-           proto == PROTO_FRAGMENT || proto == PROTO_DSTOPTS;
-}
-
 /* A fragment with offset 0 and nothing to follow is whole (RFC 6946). */
 static uint8_t
 frag_of(const uint8_t *p)
@@ -86,7 +79,7 @@ parse(struct ipsec_ip *ip, const uint8_t *p, size_t len, int cut)
     ip->off = ip->ins = IP6_HDR;
     ip->nh = ip->ins_nh = 6;
     ip->proto = p[6];
-    for (i = 0; is_ext(ip->proto) && ip->frag != FRAG_LATER; i++) {
+    for (i = 0; ipsec_ip6_is_ext(ip->proto) && ip->frag != FRAG_LATER; i++) {
         rc = i < EXT_MAX ? step(ip, p, &frag_seen) : IPSEC_ERR_MALFORMED;
         if (rc != IPSEC_OK) {
             return rc;

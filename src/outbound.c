@@ -350,6 +350,10 @@ ipsec_outbound(struct ipsec *ips, struct ipsec_pkt *pkt)
     }
     switch (policy->action) {
     case IPSEC_ACTION_PROTECT:
+        if (ipsec_pfp_check(policy, &flow) != IPSEC_OK) {
+            /* no SA can be made for it (RFC 4301 section 4.4.2.2) */
+            return drop(ips, pkt, IPSEC_ERR_SELECTOR, &flow, NULL);
+        }
         return protect(ips, pkt, &ip, policy, &flow);
     case IPSEC_ACTION_BYPASS:
         ipsec_pkt_stats(ips, pkt)->out_bypass++;

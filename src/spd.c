@@ -18,6 +18,17 @@
 #define KEY_LOCAL_PORT  0x02u
 #define KEY_REMOTE_PORT 0x04u
 
+#define PORTS (IPSEC_SEL_LOCAL_PORT | IPSEC_SEL_REMOTE_PORT)
+
+#ifdef IPSEC_NO_PFP
+#define proto_match(s, flow) ((s)->proto == 0 || (s)->proto == (flow)->proto)
+#define others_check(policy) \
+    (((policy)->sel.set & ~PORTS) != 0 || (policy)->pfp != 0 \
+     ? IPSEC_ERR_UNSUPPORTED : IPSEC_OK)
+#else
+#define others_check(policy) ipsec_pfp_valid(policy)
+#endif
+
 /* The fields that a shape compares, in words to hash. */
 struct key {
     uint32_t word[10];
@@ -34,19 +45,31 @@ prefix_match(const struct ipsec_prefix *prefix, const uint8_t *addr)
 }
 
 static int
-is_opaque(uint16_t lo, uint16_t hi)
-{
-    return lo == 65535 && hi == 0; /* RFC 4301 section 4.4.1.1 */
-}
-
-static int
 port_match(uint16_t lo, uint16_t hi, uint16_t port, uint8_t opaque)
 {
-    if (opaque || is_opaque(lo, hi)) {
-        return opaque && is_opaque(lo, hi);
+    if (opaque || ipsec_port_opaque(lo, hi)) {
+        return opaque && ipsec_port_opaque(lo, hi);
     }
     return lo <= port && port <= hi;
 }
+
+#ifndef IPSEC_NO_PFP
+
+static int
+proto_match(const struct ipsec_selector *s, const struct ipsec_flow *flow)
+{
+    int unseen = flow->opaque & IPSEC_OPAQUE_PROTO;
+
+    if (s->set & IPSEC_SEL_NAME) {
+        return 0; /* it isn't for packets (RFC 4301 section 4.4.1.1) */
+    }
+    if (s->proto == 0) {
+        return unseen || (s->set & IPSEC_SEL_PROTO_OPAQUE) == 0;
+    }
+    return !unseen && s->proto == flow->proto;
+}
+
+#endif
 
 /* see inner.h */
 int
@@ -56,7 +79,7 @@ ipsec_policy_match(const struct ipsec_policy *policy, int dir,
     const struct ipsec_selector *s = &policy->sel;
 
     return (policy->dir & dir) != 0 && s->spd_id == flow->spd_id &&
-           (s->proto == 0 || s->proto == flow->proto) &&
+           proto_match(s, flow) &&
            (s->version == 0 || s->version == flow->local.version) &&
            ((s->set & IPSEC_SEL_LOCAL_PORT) == 0 ||
             port_match(s->local_port_lo, s->local_port_hi,
@@ -324,29 +347,26 @@ prefix_check(const struct ipsec_prefix *prefix, uint8_t version)
     return prefix->bits <= max ? IPSEC_OK : IPSEC_ERR_PREFIX;
 }
 
-/* Ports, or type and code, which stand for them. */
-static int
-has_ports(uint8_t proto)
+/* see inner.h */
+int
+ipsec_proto_has_selector(uint8_t proto)
 {
     return ipsec_proto_has_ports(proto) || proto == PROTO_ICMP ||
-           proto == PROTO_ICMPV6;
+           proto == PROTO_ICMPV6 || IS_MOBILITY(proto);
 }
 
 static int
 ports_check(const struct ipsec_selector *s)
 {
-    if ((s->set & ~(IPSEC_SEL_LOCAL_PORT | IPSEC_SEL_REMOTE_PORT)) != 0) {
-        return IPSEC_ERR_ARG;
-    }
-    if (s->set != 0 && !has_ports(s->proto)) {
+    if ((s->set & PORTS) != 0 && !ipsec_proto_has_selector(s->proto)) {
         return IPSEC_ERR_PORTS; /* RFC 4301 appendix D.2 */
     }
     if (((s->set & IPSEC_SEL_LOCAL_PORT) &&
          s->local_port_lo > s->local_port_hi &&
-         !is_opaque(s->local_port_lo, s->local_port_hi)) ||
+         !ipsec_port_opaque(s->local_port_lo, s->local_port_hi)) ||
         ((s->set & IPSEC_SEL_REMOTE_PORT) &&
          s->remote_port_lo > s->remote_port_hi &&
-         !is_opaque(s->remote_port_lo, s->remote_port_hi))) {
+         !ipsec_port_opaque(s->remote_port_lo, s->remote_port_hi))) {
         return IPSEC_ERR_PORTS;
     }
     return IPSEC_OK;
@@ -399,6 +419,9 @@ policy_check(const struct ipsec_policy *policy)
         return IPSEC_ERR_ARG;
     }
     rc = selector_check(&policy->sel);
+    if (rc == IPSEC_OK) {
+        rc = others_check(policy);
+    }
     return rc == IPSEC_OK ? bundle_check(policy) : rc;
 }
 

@@ -33,7 +33,8 @@ test_flow_of_each_protocol(void **state)
     } row[] = {
         { 6, 0, 0 }, { 17, 0, 5 }, { 33, 0, 0 }, { 132, 0, 9 }, { 136, 0, 0 },
         { 1, 0, 0 }, { 58, 0, 0 }, { 50, 1, 40 }, { 51, 1, 40 }, { 47, 1, 20 },
-        { 4, 1, 20 }, { 41, 1, 40 }, { 59, 1, 0 }, { 0xfd, 1, 4 }
+        { 4, 1, 20 }, { 41, 1, 40 }, { 59, 1, 0 }, { 0xfd, 1, 4 },
+        { 135, 0, 0 }, { 135, 0, 16 }
     };
     struct packet_spec spec = { .sport = 0x1234, .dport = 0x5678 };
     struct ipsec_flow f;
@@ -48,7 +49,8 @@ test_flow_of_each_protocol(void **state)
         spec.dst = v6 ? "2001:db8:b::2" : "10.2.0.2";
         spec.proto = row[i / 2].proto;
         spec.payload = row[i / 2].payload;
-        icmp = spec.proto == 1 || spec.proto == 58;
+        icmp = spec.proto == 1 || spec.proto == 58 || spec.proto == 135;
+        spec.sport = spec.proto == 135 ? 0x1200 : 0x1234;
         fx_note("proto %u over IPv%d", spec.proto, v6 ? 6 : 4);
         len = packet_build(b, &spec);
         assert_status(parse(&f, IPSEC_OUT, b, len), IPSEC_OK);
@@ -56,16 +58,16 @@ test_flow_of_each_protocol(void **state)
         assert_addr(&f.remote, spec.dst);
         assert_int_equal(f.proto, spec.proto);
         assert_int_equal(f.opaque, row[i / 2].opaque);
-        assert_int_equal(f.local_port, f.opaque ? 0 : 0x1234);
+        assert_int_equal(f.local_port, f.opaque ? 0 : spec.sport);
         assert_int_equal(f.remote_port,
-                         f.opaque ? 0 : icmp ? 0x1234 : 0x5678);
+                         f.opaque ? 0 : icmp ? spec.sport : 0x5678);
         assert_int_equal(f.spd_id, 0);
         assert_status(parse(&f, IPSEC_IN, b, len), IPSEC_OK);
         assert_addr(&f.local, spec.dst);
         assert_addr(&f.remote, spec.src);
         assert_int_equal(f.local_port,
-                         f.opaque ? 0 : icmp ? 0x1234 : 0x5678);
-        assert_int_equal(f.remote_port, f.opaque ? 0 : 0x1234);
+                         f.opaque ? 0 : icmp ? spec.sport : 0x5678);
+        assert_int_equal(f.remote_port, f.opaque ? 0 : spec.sport);
     }
 }
 
@@ -110,6 +112,43 @@ test_flow_of_fragments(void **state)
     }
 }
 
+/* IPv6 only: a later fragment may name an extension header, and what that
+ * would name is not in it (RFC 4301 section 4.4.1.1). A-4.4.1.1-2 */
+static void
+test_flow_of_fragments_that_hide_their_protocol(void **state)
+{
+    static const struct {
+        const char *src, *ext;
+        uint8_t proto, opaque;
+    } row[] = {
+        { "fd00::1", "lh", 17, 3 }, { "fd00::1", "lr", 17, 3 },
+        { "fd00::1", "ld", 17, 3 }, { "fd00::1", "hll", 17, 3 },
+        { "fd00::1", "hdl", 17, 1 }, { "fd00::1", "l", 135, 1 },
+        { "fd00::1", "l", 50, 1 }, { "fd00::1", "l", 51, 1 },
+        { "fd00::1", "l", 59, 1 }, { "fd00::1", "fd", 17, 0 },
+        { "fd00::1", "ad", 17, 0 }, { "fd00::1", "", 50, 1 },
+        { "10.1.0.1", "", 0, 1 }, { "10.1.0.1", "", 43, 1 },
+        { "10.1.0.1", "", 44, 1 }, { "10.1.0.1", "", 60, 1 },
+    };
+    struct packet_spec spec = { .payload = 32 };
+    struct ipsec_flow f;
+    uint8_t b[256];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT(row); i++) {
+        fx_note("row %zu", i);
+        spec.src = row[i].src;
+        spec.dst = strchr(spec.src, ':') != NULL ? "fd00::2" : "10.9.9.9";
+        spec.ext = row[i].ext;
+        spec.proto = row[i].proto;
+        spec.frag = spec.dst[0] == '1' ? 9 : 0;
+        assert_status(parse(&f, IPSEC_IN, b, packet_build(b, &spec)),
+                      IPSEC_OK);
+        assert_int_equal(f.opaque, row[i].opaque);
+    }
+}
+
 /* Packets that end within the ports: opaque, and not a byte read beyond. */
 static void
 test_flow_of_short_next_layers(void **state)
@@ -118,7 +157,7 @@ test_flow_of_short_next_layers(void **state)
         uint8_t proto;
         size_t need;
     } row[] = { { 6, 4 }, { 17, 4 }, { 33, 4 }, { 132, 4 }, { 136, 4 },
-                { 1, 2 }, { 58, 2 } };
+                { 1, 2 }, { 58, 2 }, { 135, 3 } };
     struct packet_spec spec = { .src = "10.1.0.1", .dst = "10.2.0.2" };
     struct ipsec_flow f;
     uint8_t b[256] = { 0 };
@@ -167,6 +206,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flow_of_each_protocol),
         cmocka_unit_test(test_flow_of_fragments),
+        cmocka_unit_test(test_flow_of_fragments_that_hide_their_protocol),
         cmocka_unit_test(test_flow_of_short_next_layers),
         cmocka_unit_test(test_flow_refuses_what_is_no_ip),
     };

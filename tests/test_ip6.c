@@ -29,7 +29,7 @@ parse(struct ipsec_ip *ip, const uint8_t *data, size_t len)
 
 /* Where the next layer is; where transport mode puts ESP: behind hop-by-hop,
  * routing and fragment headers, before destination options for the far end
- * (RFC 4303 section 3.1.1). */
+ * (RFC 4303 section 3.1.1). A-4.1-11, A-4.4.1.1-3 */
 static void
 test_ip6_parse_walks_extension_headers(void **state)
 {

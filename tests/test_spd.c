@@ -219,6 +219,91 @@ test_spd_icmp_range(void **state)
     assert_false(matches(&p, &f));
 }
 
+/* Mobility Header type << 8, either side: A-4.4.1.1-7 */
+static void
+test_spd_mobility_header_type(void **state)
+{
+    struct ipsec_policy p = policy(IPSEC_ACTION_BYPASS, 0);
+    struct ipsec_flow f = flow("fd00::1", "fd00::2", 135, 5 << 8, 5 << 8);
+
+    (void)state;
+    p.sel.version = 6;
+    p.sel.proto = 135;
+    p.sel.set = IPSEC_SEL_REMOTE_PORT;
+    p.sel.remote_port_lo = p.sel.remote_port_hi = 5 << 8;
+    add(&p);
+    assert_true(matches(&p, &f));
+    f.local_port = f.remote_port = 6 << 8;
+    assert_false(matches(&p, &f));
+    f.local_port = f.remote_port = 0;
+    f.opaque = IPSEC_OPAQUE_PORTS;
+    assert_false(matches(&p, &f));
+}
+
+/* A protocol that can't be seen is OPAQUE or ANY, whatever number stands in
+ * its place (RFC 4301 section 4.4.1.1). A-4.4.1.1-2 */
+static void
+test_spd_opaque_protocol(void **state)
+{
+    struct ipsec_policy any = policy(IPSEC_ACTION_BYPASS, 5);
+    struct ipsec_policy opaque = policy(IPSEC_ACTION_BYPASS, 4);
+    struct ipsec_policy number = policy(IPSEC_ACTION_BYPASS, 3);
+    struct ipsec_policy ports = policy(IPSEC_ACTION_BYPASS, 2);
+    struct ipsec_flow seen = flow("fd00::1", "fd00::2", 60, 0, 0);
+    struct ipsec_flow unseen = seen, four = seen;
+
+    (void)state;
+    seen.opaque = IPSEC_OPAQUE_PORTS;
+    unseen.opaque = IPSEC_OPAQUE_PORTS | IPSEC_OPAQUE_PROTO;
+    four = flow("10.0.0.1", "10.0.0.2", 60, 0, 0);
+    four.opaque = IPSEC_OPAQUE_PORTS;
+    opaque.sel.version = 6;
+    opaque.sel.set = IPSEC_SEL_PROTO_OPAQUE;
+    number.sel.proto = 60;
+    ports.sel.proto = 17;
+    ports.sel.set = IPSEC_SEL_LOCAL_PORT;
+    ports.sel.local_port_lo = 65535;
+    add(&any);
+    assert_true(matches(&any, &seen) && matches(&any, &unseen));
+    add(&opaque);
+    assert_true(matches(&any, &seen) && matches(&opaque, &unseen));
+    assert_true(matches(&any, &four));
+    add(&number);
+    assert_true(matches(&number, &seen) && matches(&opaque, &unseen));
+    add(&ports);
+    unseen.proto = 17;
+    assert_true(matches(&opaque, &unseen));
+    unseen.opaque = IPSEC_OPAQUE_PROTO; /* which says the ports are too */
+    assert_true(matches(&opaque, &unseen));
+    ipsec_spd_remove(&fx.ips, &opaque);
+    assert_true(matches(&any, &unseen));
+    ipsec_spd_remove(&fx.ips, &any);
+    assert_false(matches(&number, &unseen) || matches(&ports, &unseen));
+}
+
+/* For key management alone: no packet finds it, a walk does. A-4.4.1.1-8 */
+static void
+test_spd_name_matches_no_packet(void **state)
+{
+    struct ipsec_policy p = policy(IPSEC_ACTION_BYPASS, 0), *q;
+    struct ipsec_flow f = flow("10.0.0.1", "10.0.0.2", 17, 1, 2);
+    struct ipsec_policy below = policy(IPSEC_ACTION_DISCARD, 1);
+
+    (void)state;
+    p.sel.set = IPSEC_SEL_NAME;
+    p.user = "mozart@foo.example.com";
+    add(&p);
+    assert_null(ipsec_spd_lookup(&fx.ips, IPSEC_OUT, &f));
+    assert_null(ipsec_spd_lookup(&fx.ips, IPSEC_IN, &f));
+    add(&below);
+    assert_true(matches(&below, &f));
+    for (q = NULL; (q = ipsec_spd_next(&fx.ips, q)) != &p;) {
+        assert_non_null(q);
+    }
+    ipsec_spd_remove(&fx.ips, &p);
+    assert_ptr_equal(ipsec_spd_next(&fx.ips, NULL), &below);
+}
+
 static void
 test_spd_directions(void **state)
 {
@@ -354,6 +439,9 @@ main(void)
         BOTH(test_spd_any_opaque_and_ports),
         BOTH(test_spd_exact_port_0_is_not_opaque),
         BOTH(test_spd_icmp_range),
+        BOTH(test_spd_mobility_header_type),
+        BOTH(test_spd_opaque_protocol),
+        BOTH(test_spd_name_matches_no_packet),
         BOTH(test_spd_directions),
         BOTH(test_spd_lowest_priority_then_the_oldest),
         BOTH(test_spd_replace_without_a_gap),

@@ -94,6 +94,40 @@ FAULT(inner_discard, bundle(p, 2); p->action = IPSEC_ACTION_DISCARD)
 FAULT(layer_ah, bundle(p, 2); outer[0].proto = IPSEC_PROTO_AH)
 FAULT(layer_mode_3, bundle(p, 2); outer[0].mode = 3)
 FAULT(loop, p->outer = p)
+FAULT(ports_mobility, ports(p, 135, 5 << 8, 5 << 8, 1))
+FAULT(opaque_proto, p->sel.version = 6; p->sel.set = IPSEC_SEL_PROTO_OPAQUE)
+FAULT(opaque_proto_4, p->sel.version = 4;
+      p->sel.set = IPSEC_SEL_PROTO_OPAQUE)
+FAULT(opaque_proto_any, p->sel.set = IPSEC_SEL_PROTO_OPAQUE)
+FAULT(opaque_proto_17, p->sel.version = 6; p->sel.proto = 17;
+      p->sel.set = IPSEC_SEL_PROTO_OPAQUE)
+FAULT(opaque_proto_ports, p->sel.version = 6; ports(p, 0, 1, 2, 1);
+      p->sel.set |= IPSEC_SEL_PROTO_OPAQUE)
+FAULT(name, p->sel.set = IPSEC_SEL_NAME)
+FAULT(name_bypass, p->sel.set = IPSEC_SEL_NAME;
+      p->action = IPSEC_ACTION_BYPASS)
+FAULT(pfp_all, p->reqid = 0; p->pfp = 31)
+FAULT(pfp_reqid, p->pfp = IPSEC_PFP_LOCAL)
+FAULT(pfp_bypass, p->reqid = 0; p->pfp = IPSEC_PFP_LOCAL;
+      p->action = IPSEC_ACTION_BYPASS)
+FAULT(pfp_discard, p->reqid = 0; p->pfp = IPSEC_PFP_LOCAL;
+      p->action = IPSEC_ACTION_DISCARD)
+FAULT(pfp_unknown, p->reqid = 0; p->pfp = 32)
+FAULT(pfp_port_any, p->reqid = 0; p->pfp = IPSEC_PFP_LOCAL_PORT)
+FAULT(pfp_port_gre, p->reqid = 0; p->pfp = IPSEC_PFP_REMOTE_PORT;
+      p->sel.proto = 47)
+FAULT(pfp_port_tcp, p->reqid = 0; p->pfp = IPSEC_PFP_REMOTE_PORT;
+      p->sel.proto = 6)
+FAULT(pfp_port_opaque, p->reqid = 0; p->pfp = IPSEC_PFP_LOCAL_PORT;
+      ports(p, 6, 65535, 0, 1))
+FAULT(pfp_port_opaque_side, p->reqid = 0; p->pfp = IPSEC_PFP_LOCAL_PORT;
+      ports(p, 6, 65535, 0, 0))
+FAULT(pfp_addr_opaque, p->reqid = 0; p->pfp = IPSEC_PFP_LOCAL;
+      ports(p, 6, 65535, 0, 0))
+FAULT(pfp_opaque_proto, p->reqid = 0; p->pfp = IPSEC_PFP_PROTO;
+      p->sel.version = 6; p->sel.set = IPSEC_SEL_PROTO_OPAQUE)
+FAULT(pfp_addr_opaque_proto, p->reqid = 0; p->pfp = IPSEC_PFP_REMOTE;
+      p->sel.version = 6; p->sel.set = IPSEC_SEL_PROTO_OPAQUE)
 
 #define GOOD(name) { #name, name, IPSEC_OK }
 #define BAD(name, want) { #name, name, IPSEC_ERR_ ## want }
@@ -119,6 +153,17 @@ static const struct fault faults[] = {
     BAD(inner_no_reqid, BUNDLE), BAD(inner_bypass, BUNDLE),
     BAD(inner_discard, BUNDLE), GOOD(layer_ah),
     BAD(layer_mode_3, ARG), BAD(loop, BUNDLE),
+    /* RFC 4301 sections 4.4.1.1 and 4.4.2.2: A-4.4.1.1-2, -7, A-4.4.2.2-2,
+     * A-7.1-1, A-D-1 */
+    GOOD(ports_mobility), GOOD(opaque_proto), BAD(opaque_proto_4, ARG),
+    BAD(opaque_proto_any, ARG), BAD(opaque_proto_17, ARG),
+    BAD(opaque_proto_ports, PORTS), GOOD(name), GOOD(name_bypass),
+    GOOD(pfp_all), BAD(pfp_reqid, ARG), BAD(pfp_bypass, ARG),
+    BAD(pfp_discard, ARG), BAD(pfp_unknown, ARG), BAD(pfp_port_any, PORTS),
+    BAD(pfp_port_gre, PORTS), GOOD(pfp_port_tcp),
+    BAD(pfp_port_opaque, PORTS), BAD(pfp_port_opaque_side, PORTS),
+    GOOD(pfp_addr_opaque), BAD(pfp_opaque_proto, ARG),
+    GOOD(pfp_addr_opaque_proto),
 };
 
 static void
@@ -170,13 +215,21 @@ test_spd_add_knows_its_flags(void **state)
     unsigned bit;
 
     (void)state;
-    for (bit = 4; bit < 256; bit <<= 1) {
+    for (bit = 16; bit < 256; bit <<= 1) {
         fx_init(&fx, 0);
         memset(&p, 0, sizeof p);
         p.dir = IPSEC_OUT;
         p.sel.proto = 6;
         p.sel.set = (uint8_t)bit;
-        assert_true(ipsec_spd_add(&fx.ips, &p) < 0);
+        assert_status(ipsec_spd_add(&fx.ips, &p), IPSEC_ERR_ARG);
+    }
+    for (bit = 32; bit < 256; bit <<= 1) {
+        fx_init(&fx, 0);
+        memset(&p, 0, sizeof p);
+        p.action = IPSEC_ACTION_PROTECT;
+        p.dir = IPSEC_OUT;
+        p.pfp = (uint8_t)bit;
+        assert_status(ipsec_spd_add(&fx.ips, &p), IPSEC_ERR_ARG);
     }
 }
 

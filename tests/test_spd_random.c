@@ -43,7 +43,7 @@ dice_addr(struct ipsec_addr *a, int version)
 static uint8_t
 dice_proto(void)
 {
-    static const uint8_t protos[] = { 6, 17, 1, 58, 50, 47 };
+    static const uint8_t protos[] = { 6, 17, 1, 58, 50, 47, 135, 60 };
 
     return protos[dice(COUNT(protos))];
 }
@@ -87,8 +87,14 @@ dice_policy(struct ipsec_policy *p)
     dice_prefix(&s->remote, s->version);
     s->proto = dice(3) == 0 ? 0 : dice_proto();
     s->spd_id = (uint8_t)(dice(8) == 0);
-    if (s->proto == 6 || s->proto == 17 || s->proto == 1 || s->proto == 58) {
+    if (s->proto == 6 || s->proto == 17 || s->proto == 1 || s->proto == 58 ||
+        s->proto == 135) {
         s->set = (uint8_t)dice(4);
+    } else if (s->proto == 0 && s->version == 6 && dice(2) == 0) {
+        s->set = IPSEC_SEL_PROTO_OPAQUE;
+    }
+    if (dice(12) == 0) {
+        s->set |= IPSEC_SEL_NAME;
     }
     dice_range(&s->local_port_lo, &s->local_port_hi);
     dice_range(&s->remote_port_lo, &s->remote_port_hi);
@@ -107,7 +113,10 @@ dice_flow(struct ipsec_flow *f)
     dice_addr(&f->remote, version);
     f->proto = dice_proto();
     f->spd_id = (uint8_t)(dice(8) == 0);
-    f->opaque = (uint8_t)(dice(4) == 0);
+    f->opaque = dice(4) == 0 ? IPSEC_OPAQUE_PORTS : 0;
+    if (version == 6 && dice(4) == 0) {
+        f->opaque = IPSEC_OPAQUE_PORTS | IPSEC_OPAQUE_PROTO;
+    }
     if (!f->opaque) {
         f->local_port = (uint16_t)dice(5);
         f->remote_port = (uint16_t)dice(5);
@@ -138,13 +147,23 @@ in_range(uint16_t lo, uint16_t hi, uint16_t port, int opaque)
 }
 
 static int
+in_proto(const struct ipsec_selector *s, const struct ipsec_flow *f)
+{
+    if (f->opaque & IPSEC_OPAQUE_PROTO) {
+        return s->proto == 0; /* ANY, or OPAQUE */
+    }
+    return (s->set & IPSEC_SEL_PROTO_OPAQUE) == 0 &&
+           (s->proto == 0 || s->proto == f->proto);
+}
+
+static int
 model_match(const struct ipsec_policy *p, int dir, const struct ipsec_flow *f)
 {
     const struct ipsec_selector *s = &p->sel;
 
     if (!(p->dir & dir) || s->spd_id != f->spd_id ||
         (s->version != 0 && s->version != f->local.version) ||
-        (s->proto != 0 && s->proto != f->proto)) {
+        (s->set & IPSEC_SEL_NAME) || !in_proto(s, f)) {
         return 0;
     }
     if (!in_prefix(&s->local, &f->local) ||

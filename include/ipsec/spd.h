@@ -94,7 +94,7 @@ struct ipsec_policy {
     uint8_t               dir;      /**< IPSEC_OUT, IPSEC_IN, or both (|) */
     uint8_t               proto;    /**< what SAs of its reqid must be: enum */
     uint8_t               mode;     /**< ipsec_proto, ipsec_mode; 0: either */
-    uint8_t               pfp;      /**< IPSEC_PFP_*; only with reqid 0 */
+    uint8_t               pfp;      /**< IPSEC_PFP_*; of PROTECT, reqid 0 */
     uint8_t               flags;    /**< IPSEC_POLICY_* */
     uint32_t              priority; /**< lowest wins; of equals, the oldest */
     uint32_t              reqid;
@@ -113,9 +113,17 @@ struct ipsec_policy {
 /**
  * Put `policy` into the SPD.
  *
- * @return IPSEC_OK, IPSEC_ERR_EXISTS (it is in), IPSEC_ERR_PORTS,
- *         IPSEC_ERR_PREFIX, IPSEC_ERR_BUNDLE, IPSEC_ERR_UNSUPPORTED
- *         (protocol), or IPSEC_ERR_ARG (action, direction, mode).
+ * @return IPSEC_OK, IPSEC_ERR_EXISTS (it is in), IPSEC_ERR_PREFIX,
+ *         IPSEC_ERR_BUNDLE, or
+ *         IPSEC_ERR_PORTS       see there; or `pfp` takes ports where they
+ *                               are OPAQUE, or no protocol has them (RFC 4301
+ *                               section 4.4.2.2)
+ *         IPSEC_ERR_UNSUPPORTED protocol of the SAs; `sel.set` or `pfp` is
+ *                               not in this build
+ *         IPSEC_ERR_ARG         action, direction, mode; unknown bits; an
+ *                               OPAQUE protocol with a number, not in IPv6, or
+ *                               to be taken from the packet; `pfp` of what
+ *                               isn't PROTECT with reqid 0
  */
 int ipsec_spd_add(struct ipsec *ips, struct ipsec_policy *policy);
 
@@ -126,11 +134,17 @@ void ipsec_spd_remove(struct ipsec *ips, struct ipsec_policy *policy);
 /**
  * Make `narrow` the policy for the SAs that a packet calls for: `policy`, as
  * `acquire` gave it, with the packet's values where its `pfp` says so (RFC
- * 4301 section 4.4.2.2). `outer` and `user` are as in `policy`, and so is
- * `priority`: lower it by one, give it a reqid, and ipsec_spd_add() it.
+ * 4301 section 4.4.2.2). A port is taken where the packet's protocol has it.
+ * `outer` and `user` are as in `policy`, and so is `priority`: lower it by one
+ * (so don't give such a policy 0), give it a reqid, and ipsec_spd_add() it.
  *
- * @return IPSEC_OK, or IPSEC_ERR_SELECTOR: the packet lacks what is to be
- *         taken from it, and has to be dropped.
+ * A policy with a name becomes one without, for the flow's remote address:
+ * there `flow` says what key management has verified.
+ *
+ * @return IPSEC_OK; IPSEC_ERR_SELECTOR: the packet lacks what is to be taken
+ *         from it or what the policy names, and has to be dropped, as
+ *         ipsec_outbound() does instead of raising `acquire` (`narrow` is as
+ *         it was); or IPSEC_ERR_UNSUPPORTED: not in this build.
  */
 int ipsec_spd_narrow(struct ipsec_policy *narrow,
                      const struct ipsec_policy *policy,

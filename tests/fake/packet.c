@@ -138,6 +138,7 @@ upper_shape(uint8_t proto, size_t *sum_at)
     case 1: case 58:   *sum_at = 2;  return 8;
     case 6:            *sum_at = 16; return 20;
     case 17: case 136: *sum_at = 6;  return 8;
+    case 135:          *sum_at = 4;  return 8;
     case 33: case 132: *sum_at = 0;  return 12;
     default:           *sum_at = 0;  return 0;
     }
@@ -152,10 +153,15 @@ upper_build(uint8_t *p, const struct packet_spec *spec,
     uint32_t sum = 0;
 
     memset(p, 0, head);
-    if (head > 0) {
+    if (spec->proto == 135) {
+        p[0] = 59; /* no next header */
+        p[1] = (uint8_t)(len / 8 - 1);
+        p[2] = (uint8_t)(spec->sport >> 8);
+    } else if (head > 0) {
         set16(p, spec->sport);
     }
-    if (head > 0 && spec->proto != 1 && spec->proto != 58) {
+    if (head > 0 && spec->proto != 1 && spec->proto != 58 &&
+        spec->proto != 135) {
         set16(p + 2, spec->dport);
     }
     if (spec->proto == 6) {

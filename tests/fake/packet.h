@@ -14,7 +14,8 @@
 struct packet_spec {
     const char *src, *dst;   /* as text; they decide on the version */
     uint8_t     proto;       /* of the next layer */
-    uint16_t    sport, dport; /* ICMP: sport is type << 8 | code */
+    uint16_t    sport, dport; /* ICMP: sport is type << 8 | code; Mobility
+                              * Header: type << 8 */
     size_t      payload;     /* bytes behind the next layer's header */
     uint8_t     tos;
     uint8_t     ttl;         /* 0: 64 */

@@ -21,8 +21,8 @@ policy_read(struct ipsec_policy *p, const uint8_t *b)
     s->local.byte[3] = b[4] >> 6;
     s->remote.byte[0] = b[5] & 3;
     s->remote.byte[3] = b[5] >> 6;
-    s->proto = (uint8_t)(b[6] & 1 ? 17 : b[6] & 2 ? 6 : 0);
-    s->set = b[6] >> 2 & 3;
+    s->proto = (uint8_t)(b[6] & 1 ? 17 : b[6] & 2 ? 135 : 0);
+    s->set = b[6] >> 2 & 15;
     s->spd_id = b[6] >> 7;
     s->local_port_lo = b[7] & 3;
     s->local_port_hi = b[7] >> 2 & 3;
@@ -34,7 +34,8 @@ policy_read(struct ipsec_policy *p, const uint8_t *b)
     }
     p->dir = (uint8_t)(b[9] % 3 + 1);
     p->priority = b[10];
-    p->action = IPSEC_ACTION_BYPASS;
+    p->pfp = b[12] & 1 ? b[12] >> 1 & 31 : 0;
+    p->action = p->pfp ? IPSEC_ACTION_PROTECT : IPSEC_ACTION_BYPASS;
 }
 
 static void
@@ -46,11 +47,32 @@ flow_read(struct ipsec_flow *f, const uint8_t *b)
     f->local.byte[3] = b[4] >> 6;
     f->remote.byte[0] = b[5] & 3;
     f->remote.byte[3] = b[5] >> 6;
-    f->proto = b[6] & 1 ? 17 : 6;
+    f->proto = b[6] & 1 ? 17 : 135;
     f->spd_id = b[6] >> 7;
-    f->opaque = b[6] >> 6 & 1;
+    f->opaque = b[6] >> 6 & 1 ? IPSEC_OPAQUE_PORTS : 0;
+    if (b[11] & 1) {
+        f->opaque = IPSEC_OPAQUE_PORTS | IPSEC_OPAQUE_PROTO;
+    }
     f->local_port = b[7] & 3;
     f->remote_port = b[8] & 3;
+}
+
+/* What a policy narrows to is found by its packet. */
+static void
+narrow_check(struct ipsec *ips, const struct ipsec_policy *p, int dir,
+             const struct ipsec_flow *flow)
+{
+    struct ipsec_policy narrow;
+    int rc = ipsec_spd_narrow(&narrow, p, flow);
+
+    CHECK(rc == IPSEC_OK || (rc == IPSEC_ERR_SELECTOR && p->pfp != 0));
+    if (rc == IPSEC_OK && narrow.priority > 0) {
+        narrow.priority--;
+        narrow.reqid = 1;
+        CHECK(ipsec_spd_add(ips, &narrow) == IPSEC_OK);
+        CHECK(ipsec_spd_lookup(ips, dir, flow) == &narrow);
+        ipsec_spd_remove(ips, &narrow);
+    }
 }
 
 static void
@@ -59,6 +81,7 @@ step(struct ipsec *list, struct ipsec *index, const uint8_t *b)
     size_t i = b[0] >> 2 & (POLICIES - 1);
     const struct ipsec_policy *p, *q;
     struct ipsec_flow flow;
+    int dir = b[9] & 1 ? IPSEC_IN : IPSEC_OUT;
 
     if ((b[0] & 3) == 0) {
         ipsec_spd_remove(list, &in_list[i]);
@@ -70,10 +93,13 @@ step(struct ipsec *list, struct ipsec *index, const uint8_t *b)
               ipsec_spd_add(index, &in_index[i]));
     }
     flow_read(&flow, b);
-    p = ipsec_spd_lookup(list, b[9] & 1 ? IPSEC_IN : IPSEC_OUT, &flow);
-    q = ipsec_spd_lookup(index, b[9] & 1 ? IPSEC_IN : IPSEC_OUT, &flow);
+    p = ipsec_spd_lookup(list, dir, &flow);
+    q = ipsec_spd_lookup(index, dir, &flow);
     CHECK((p == NULL) == (q == NULL));
     CHECK(p == NULL || p - in_list == q - in_index);
+    if (p != NULL) {
+        narrow_check(list, p, dir, &flow);
+    }
 }
 
 int
