@@ -69,24 +69,39 @@ sa_check(const struct ipsec *ips, int transit,
     return rc == IPSEC_OK ? ipsec_life_check(ips, sa, sa->seq) : rc;
 }
 
+#ifdef IPSEC_NO_DSCP
+#define lane_of(ips, pkt, ip) ((void)(ip), (pkt)->lane)
+#else
+/* The sender's classifier (RFC 4301 section 4.1). */
+static uint8_t
+lane_of(const struct ipsec *ips, const struct ipsec_pkt *pkt,
+        const struct ipsec_ip *ip)
+{
+    return pkt->lane == 0 && ips->cfg->dscp_lane != NULL
+        ? ips->cfg->dscp_lane[ip->tos >> 2] : pkt->lane;
+}
+#endif
+
 /* Hold the SAs of all layers. On an error, the last one held is at fault. */
 static int
 bundle_hold(struct ipsec *ips, struct ipsec_pkt *pkt,
-            struct ipsec_policy *policy, const struct ipsec_flow *flow)
+            const struct ipsec_ip *ip, struct ipsec_policy *policy,
+            const struct ipsec_flow *flow)
 {
     const struct ipsec_config *cfg = ips->cfg;
     const struct ipsec_addr *local = &flow->local, *remote = &flow->remote;
     struct ipsec_sa *sa;
     int rc, transit = pkt->flags & IPSEC_PKT_TRANSIT;
+    uint8_t lane = lane_of(ips, pkt, ip);
 
     for (; policy != NULL; policy = policy->outer) {
         if (pkt->held == IPSEC_DEPTH) {
             return IPSEC_ERR_DEPTH;
         }
         sa = policy->reqid == 0
-            ? NULL : ipsec_sad_newest(ips, policy->reqid, pkt->lane);
+            ? NULL : ipsec_sad_newest(ips, policy->reqid, lane);
         if (sa == NULL && cfg->acquire != NULL) {
-            cfg->acquire(cfg->user, policy, flow, pkt->lane);
+            cfg->acquire(cfg->user, policy, flow, lane);
         }
         if (sa == NULL || sa->state != IPSEC_SA_MATURE) {
             return IPSEC_ERR_NO_SA;
@@ -310,7 +325,7 @@ static int
 protect(struct ipsec *ips, struct ipsec_pkt *pkt, const struct ipsec_ip *ip,
         struct ipsec_policy *policy, const struct ipsec_flow *flow)
 {
-    int rc = bundle_hold(ips, pkt, policy, flow);
+    int rc = bundle_hold(ips, pkt, ip, policy, flow);
     struct ipsec_sa *sa = NULL;
 
     if (rc == IPSEC_OK) {

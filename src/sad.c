@@ -37,6 +37,14 @@ udp_set(struct ipsec_sa *sa, unsigned nat_csum, uint16_t local,
      NATT_FLAGS | IPSEC_SA_DF_COPY | IPSEC_SA_DF_SET | IPSEC_SA_DSCP_SET |    \
      IPSEC_SA_NO_ECN | IPSEC_SA_LABEL_COPY | IPSEC_SA_AH_ALIGN8)
 
+#ifdef IPSEC_NO_DSCP
+#define map_refused(q)  ((q)->dscp_map != NULL)
+#define map_keep(sa, q) ((void)0)
+#else
+#define map_refused(q)  0
+#define map_keep(sa, q) ((void)((sa)->dscp_map = (q)->dscp_map))
+#endif
+
 /* see inner.h */
 int
 ipsec_sad_init(struct ipsec *ips)
@@ -202,7 +210,7 @@ check_shape(const struct ipsec_sa *sa, const struct ipsec_sa_params *q)
     if (!ipsec_proto_known(q->proto) ||
         (q->proto == IPSEC_PROTO_AH && q->km.encr != IPSEC_ENCR_NULL) ||
         (q->flags & ~(unsigned)KNOWN_FLAGS) != 0 ||
-        q->tfc != 0 || q->dscp_map != NULL) {
+        q->tfc != 0 || map_refused(q)) {
         return IPSEC_ERR_UNSUPPORTED;
     }
     if (sa->state != IPSEC_SA_NONE &&
@@ -292,6 +300,7 @@ fill(const struct ipsec *ips, struct ipsec_sa *sa,
     sa->remote = q->remote;
     udp_set(sa, q->flags & IPSEC_SA_NAT_CSUM, q->local_port, q->remote_port);
     sa->mtu = sa->link_mtu = q->mtu;
+    map_keep(sa, q);
     sa->seq = q->seq;
     sa->life = q->life;
     sa->crypto = q->crypto != NULL ? q->crypto : ips->cfg->crypto;

@@ -27,14 +27,26 @@ ipsec_tunnel_df(const struct ipsec_sa *sa, int df)
            ((sa->flags & IPSEC_SA_DF_COPY) && df);
 }
 
+/* The map is not checked, for it is the caller's and may change: the low six
+ * bits of an entry count. */
+#ifdef IPSEC_NO_DSCP
+#define mapped(sa, inner) ((unsigned)(inner) & ~ECN)
+#else
+static unsigned
+mapped(const struct ipsec_sa *sa, uint8_t inner)
+{
+    return sa->dscp_map == NULL ? inner & ~ECN
+                                : (unsigned)sa->dscp_map[inner >> 2] << 2;
+}
+#endif
+
 static uint8_t
 outer_tos(const struct ipsec_sa *sa, uint8_t inner)
 {
-    unsigned dscp = inner & ~ECN, ecn = inner & ECN;
+    unsigned dscp, ecn = inner & ECN;
 
-    if (sa->flags & IPSEC_SA_DSCP_SET) {
-        dscp = (unsigned)sa->dscp << 2;
-    }
+    dscp = sa->flags & IPSEC_SA_DSCP_SET ? (unsigned)sa->dscp << 2
+                                         : mapped(sa, inner);
     if (sa->flags & IPSEC_SA_NO_ECN) {
         ecn = 0; /* RFC 6040 section 4.1: compatibility mode */
     }
