@@ -217,7 +217,10 @@ sa_find(const struct ipsec *ips, struct ipsec_pkt *pkt, struct view *view,
     }
     hdr += ah ? 4 : 0;
     view->spi = get32(hdr);
-    *sa = ipsec_sad_lookup(ips, IPSEC_IN, view->spi, proto,
+    *sa = ipsec_addr_is_group(&view->flow.local)
+        ? ipsec_group_find(ips, view->spi, proto, &view->flow.local,
+                           &view->flow.remote)
+        : ipsec_sad_lookup(ips, IPSEC_IN, view->spi, proto,
                            &view->flow.local);
     if (*sa != NULL && (*sa)->state == IPSEC_SA_MATURE) {
         return IPSEC_OK;
@@ -238,6 +241,7 @@ layer_open(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
         return IPSEC_ERR_MODE;
     }
     if (sa->mode == IPSEC_MODE_TRANSPORT && IP_UDP(&view->ip) == 0 &&
+        HAS_SENDER(sa) &&
         !ipsec_addr_equal(&view->flow.remote, &sa->remote)) {
         return IPSEC_ERR_SELECTOR; /* its addresses are the packet's */
     }

@@ -221,6 +221,42 @@ void ipsec_sa_release(struct ipsec *ips, struct ipsec_pkt *pkt);
 /* IPSEC_OK, or IPSEC_ERR_EXPIRED: one of those held was removed meanwhile. */
 int ipsec_sa_alive(const struct ipsec_pkt *pkt);
 
+/* group.c: inbound SAs of groups, which several hosts receive (RFC 4301
+ * section 4.1) */
+
+#ifdef IPSEC_NO_MULTICAST
+#define GROUP_FLAGS 0u
+#define IS_GROUP(sa) 0
+#define HAS_SENDER(sa) 1
+#define ipsec_addr_is_group(addr) 0
+#define ipsec_group_valid(q, alg) IPSEC_OK
+#define ipsec_group_clash(sa, group, local, remote)                           \
+    ((void)(group), (void)(local), 1)
+#define ipsec_group_find(ips, spi, proto, dst, src) NULL
+#else
+#define GROUP_FLAGS ((unsigned)(IPSEC_SA_MULTICAST | IPSEC_SA_MATCH_REMOTE))
+#define IS_GROUP(sa) (((sa)->flags & IPSEC_SA_MULTICAST) != 0)
+#define HAS_SENDER(sa) (((sa)->flags & GROUP_FLAGS) != IPSEC_SA_MULTICAST)
+
+int ipsec_addr_is_group(const struct ipsec_addr *addr);
+
+/* IPSEC_OK, or what is wrong with an SA that is to be a group's. */
+int ipsec_group_valid(const struct ipsec_sa_params *q,
+                      const struct ipsec_alg *alg);
+
+/* Has `sa`, of the same SPI and protocol, the identifier that an SA with the
+ * GROUP_FLAGS `group` would have? */
+int ipsec_group_clash(const struct ipsec_sa *sa, unsigned group,
+                      const struct ipsec_addr *local,
+                      const struct ipsec_addr *remote);
+
+/* The inbound SA for packets to the group `dst` from `src`, by the longest
+ * identifier; NULL for `src`: from anybody. Or NULL. */
+struct ipsec_sa *ipsec_group_find(const struct ipsec *ips, uint32_t spi,
+                                  int proto, const struct ipsec_addr *dst,
+                                  const struct ipsec_addr *src);
+#endif
+
 /* spd.c */
 
 int ipsec_spd_init(struct ipsec *ips);

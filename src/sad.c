@@ -35,7 +35,8 @@ udp_set(struct ipsec_sa *sa, unsigned nat_csum, uint16_t local,
 #define KNOWN_FLAGS                                                           \
     (IPSEC_SA_ESN | IPSEC_SA_NO_REPLAY | IPSEC_SA_NEGOTIATED |                \
      NATT_FLAGS | IPSEC_SA_DF_COPY | IPSEC_SA_DF_SET | IPSEC_SA_DSCP_SET |    \
-     IPSEC_SA_NO_ECN | IPSEC_SA_LABEL_COPY | IPSEC_SA_AH_ALIGN8)
+     IPSEC_SA_NO_ECN | IPSEC_SA_LABEL_COPY | IPSEC_SA_AH_ALIGN8 |             \
+     GROUP_FLAGS)
 
 #ifdef IPSEC_NO_DSCP
 #define map_refused(q)  ((q)->dscp_map != NULL)
@@ -116,17 +117,19 @@ link_out(struct ipsec *ips, struct ipsec_sa *sa)
     return 1;
 }
 
-/* Has another SA the place that (dir, spi, proto, remote) would take? */
+/* Has another SA the place that these would take? `group` is GROUP_FLAGS. */
 static int
 taken(const struct ipsec *ips, const struct ipsec_sa *but, int dir,
-      uint32_t spi, int proto, const struct ipsec_addr *remote)
+      uint32_t spi, int proto, unsigned group,
+      const struct ipsec_addr *local, const struct ipsec_addr *remote)
 {
     const struct ipsec_sa *sa = ipsec_sad_bucket(ips, spi)->spi;
 
     for (; sa != NULL; sa = sa->next_spi) {
         if (sa != but && sa->spi == spi && sa->dir == dir &&
             sa->proto == proto &&
-            (dir == IPSEC_IN || ipsec_addr_equal(&sa->remote, remote))) {
+            (dir == IPSEC_IN ? ipsec_group_clash(sa, group, local, remote)
+                             : ipsec_addr_equal(&sa->remote, remote))) {
             return 1;
         }
     }
@@ -144,7 +147,8 @@ spi_pick(const struct ipsec *ips, int proto, uint32_t *spi)
         if (cfg->random(cfg->user, spi, sizeof *spi) < 0) {
             return IPSEC_ERR_RANDOM;
         }
-        if (*spi >= SPI_MIN && !taken(ips, NULL, IPSEC_IN, *spi, proto, NULL)) {
+        if (*spi >= SPI_MIN &&
+            !taken(ips, NULL, IPSEC_IN, *spi, proto, 0, NULL, NULL)) {
             return IPSEC_OK;
         }
     }
@@ -268,13 +272,17 @@ check(const struct ipsec *ips, const struct ipsec_sa *sa,
         rc = ipsec_key_check(&q->km, q->flags & IPSEC_SA_NEGOTIATED);
     }
     if (rc == IPSEC_OK) {
+        rc = ipsec_group_valid(q, alg);
+    }
+    if (rc == IPSEC_OK) {
         rc = check_numbers(q, alg);
     }
     if (rc == IPSEC_OK) {
         rc = check_key(q, q->crypto != NULL ? q->crypto : ips->cfg->crypto);
     }
     if (rc == IPSEC_OK &&
-        taken(ips, sa, q->dir, spi, q->proto, &q->remote)) {
+        taken(ips, sa, q->dir, spi, q->proto, q->flags & GROUP_FLAGS,
+              &q->local, &q->remote)) {
         rc = IPSEC_ERR_EXISTS;
     }
     return rc;
@@ -355,17 +363,20 @@ ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa, uint16_t flags,
     if (sa->state != IPSEC_SA_MATURE) {
         return IPSEC_ERR_ARG;
     }
-    if ((flags & ~(unsigned)UPDATE_FLAGS) != 0) {
+    if ((flags & ~(unsigned)UPDATE_FLAGS) != 0 ||
+        (IS_GROUP(sa) && local_port != 0)) {
         return IPSEC_ERR_UNSUPPORTED;
     }
     rc = check_ports(sa->proto, local_port, remote_port);
     if (rc != IPSEC_OK) {
         return rc;
     }
-    if (!ipsec_addr_pair(local, remote)) {
+    if (!ipsec_addr_pair(local, remote) ||
+        (IS_GROUP(sa) && !ipsec_addr_is_group(local))) {
         return IPSEC_ERR_ADDR;
     }
-    if (taken(ips, sa, sa->dir, sa->spi, sa->proto, remote)) {
+    if (taken(ips, sa, sa->dir, sa->spi, sa->proto, sa->flags & GROUP_FLAGS,
+              local, remote)) {
         return IPSEC_ERR_EXISTS;
     }
     sa->local = *local;
@@ -451,9 +462,12 @@ ipsec_sad_lookup(const struct ipsec *ips, int dir, uint32_t spi, int proto,
 {
     struct ipsec_sa *sa = ipsec_sad_bucket(ips, spi)->spi;
 
+    if (dir == IPSEC_IN && dst != NULL && ipsec_addr_is_group(dst)) {
+        return ipsec_group_find(ips, spi, proto, dst, NULL);
+    }
     for (; sa != NULL; sa = sa->next_spi) {
         if (sa->spi == spi && sa->dir == dir && sa->proto == proto &&
-            (dst == NULL || ipsec_addr_equal(
+            !IS_GROUP(sa) && (dst == NULL || ipsec_addr_equal(
                 dst, dir == IPSEC_IN ? &sa->local : &sa->remote))) {
             break;
         }

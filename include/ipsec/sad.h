@@ -29,7 +29,11 @@ extern "C" {
                                       *   and the SPI the group's choice, so
                                       *   only the two together are unique
                                       *   (RFC 4301 section 4.1) */
-#define IPSEC_SA_MATCH_REMOTE 0x0040u /**< ... and with `remote`, the sender */
+#define IPSEC_SA_MATCH_REMOTE 0x0040u /**< ... and with `remote`, the sender.
+                                      *   Without it anybody of the family of
+                                      *   `remote` is, with numbers of his own:
+                                      *   NO_REPLAY is required (RFC 4303
+                                      *   section 2.2) */
 #define IPSEC_SA_DF_COPY     0x0080u /**< tunnel out: outer DF as the inner's
                                       *   (set, where that is IPv6) */
 #define IPSEC_SA_DF_SET      0x0100u /**< ... or always; neither: clear */
@@ -88,7 +92,8 @@ struct ipsec_sa_params {
                                     *   far as `mtu` lets; 0: don't. The peer
                                     *   must have agreed */
     const uint8_t      *dscp_map;  /**< out, tunnel mode: outer DSCP for each of
-                                    *   the 64 inner ones; NULL: a copy. Kept */
+                                    *   the 64 inner ones, the low six bits of
+                                    *   each; NULL: a copy. Kept */
 
     /**
      * The last sequence number used (out), or up to which all count as seen
@@ -190,8 +195,10 @@ int ipsec_sad_reserve(struct ipsec *ips, struct ipsec_sa *sa, int dir,
  *
  * @return IPSEC_OK, or
  *         IPSEC_ERR_EXISTS      `sa` is in; or SPI and protocol (out: and
- *                               remote address) are another's
+ *                               remote address; of a group: and its address,
+ *                               and the sender's if it counts) are another's
  *         IPSEC_ERR_UNSUPPORTED protocol, algorithms or flags; ports of AH
+ *                               or of a group
  *         IPSEC_ERR_SPI, _ADDR, _KEY, _NO_INTEG, _WEAK, _STATIC_KEY,
  *         IPSEC_ERR_WINDOW, _LIFETIME, _PORTS  see there
  *         IPSEC_ERR_ROOM        `key_len` is too small
@@ -240,7 +247,9 @@ int ipsec_sad_quarantine(struct ipsec *ips, struct ipsec_sa *sa,
                          uint32_t seconds);
 
 /** SA by direction, SPI and protocol and, if not NULL, where its packets
- * go to: in, our address; out, the peer's. Larval ones too. Or NULL. */
+ * go to: in, our address, or a group's; out, the peer's. Larval ones too. Or
+ * NULL. A group's SA is found by its address only; of several with
+ * IPSEC_SA_MATCH_REMOTE, the newest. */
 struct ipsec_sa *ipsec_sad_lookup(const struct ipsec *ips, int dir,
                                   uint32_t spi, int proto,
                                   const struct ipsec_addr *dst);

@@ -68,7 +68,8 @@ enum ipsec_status {
                                    *   4301 section 4.2, RFC 8221 section 4) */
     IPSEC_ERR_STATIC_KEY   = -28, /**< a counter mode needs a fresh key or a
                                    *   reservation: see ipsec_sa_params.seq */
-    IPSEC_ERR_WINDOW       = -29, /**< not a power of two from 1 word up */
+    IPSEC_ERR_WINDOW       = -29, /**< not a power of two from 1 word up; or one
+                                   *   for a group in which anybody sends */
     IPSEC_ERR_LIFETIME     = -30, /**< soft above hard, or used up from the
                                    *   start */
     IPSEC_ERR_PORTS        = -31, /**< ports without a protocol that has them,
