@@ -461,7 +461,7 @@ test_inbound_transport_from_its_peer_only(void **state)
     assert_status(offer(), IPSEC_OK);
 }
 
-/* The SA's own SPD judges what came out of it. */
+/* The SA's own SPD judges what came out of it. A-4.4.1-1 */
 static void
 test_inbound_spd_of_the_sa(void **state)
 {

@@ -284,7 +284,7 @@ test_outbound_sa_must_be_as_policy_says(void **state)
 }
 
 /* Transport mode: the SA's addresses are the packet's, and not of transit
- * traffic (RFC 4301 section 4.1). */
+ * traffic (RFC 4301 section 4.1). A-4.1-9, -10 */
 static void
 test_outbound_transport_between_its_ends_only(void **state)
 {
@@ -368,7 +368,8 @@ test_outbound_fragment_matches_no_port_policy(void **state)
     assert_status(ipsec_outbound(A, &p.pkt), IPSEC_OK);
 }
 
-/* A hint spares the lookup, but not its result: attacks.md 126, 127. */
+/* A hint spares the lookup (a socket's: RFC 4301 section 4.4.1.1), but not its
+ * result: attacks.md 126, 127. */
 static void
 test_outbound_hint_is_revalidated(void **state)
 {
