@@ -23,8 +23,9 @@
  *                         (RFC 4301 sections 6 and 8.2), ipsec_icmp_error()
  *     IPSEC_NO_FRAGMENTS  stateful fragment checking, reassembly,
  *                         fragmentation (netif.h)
- *     IPSEC_NO_MULTICAST  SAs of groups
- *     IPSEC_NO_PFP        populate from packet
+ *     IPSEC_NO_MULTICAST  inbound SAs of groups
+ *     IPSEC_NO_PFP        populate from packet; as selectors, Mobility Header
+ *                         types, OPAQUE protocols and names
  *     IPSEC_NO_TFC        TFC padding out, dummy packets out
  *     IPSEC_NO_MODE_ANY   wild-card mode
  *     IPSEC_NO_ROLLOVER   sequence numbers that begin again

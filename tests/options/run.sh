@@ -76,4 +76,12 @@ says icmp IPSEC_NO_ICMP \
     'OK UNSUPPORTED UNSUPPORTED UNSUPPORTED NO_POLICY 0'
 says icmp 'IPSEC_NO_ADDITIONS IPSEC_NO_TRANSFORMS' \
     'OK UNSUPPORTED UNSUPPORTED UNSUPPORTED NO_POLICY 0'
+
+ok='OK OK OK OK OK OK'
+says select '' "$ok OK OK OK OK OK OK lane 5"
+says select IPSEC_NO_PFP "OK $no $no $no PORTS $no OK OK OK OK OK OK lane 5"
+says select IPSEC_NO_MULTICAST "$ok $no ARG $no ARG OK OK lane 5"
+says select IPSEC_NO_DSCP "$ok OK OK OK OK $no ARG lane 0"
+says select IPSEC_NO_ADDITIONS \
+    "OK $no $no $no PORTS $no $no ARG $no ARG $no ARG lane 0"
 exit $bad
