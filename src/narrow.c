@@ -90,8 +90,9 @@ proto_take(struct ipsec_selector *s, unsigned pfp,
     if (s->proto == 0 && (pfp & IPSEC_PFP_PROTO) == 0) {
         return IPSEC_OK;
     }
-    if (flow->opaque & IPSEC_OPAQUE_PROTO) {
-        return IPSEC_ERR_SELECTOR;
+    if ((flow->opaque & IPSEC_OPAQUE_PROTO) ||
+        (s->proto != 0 && s->proto != flow->proto)) {
+        return IPSEC_ERR_SELECTOR; /* an ICMP error, say, that goes by it */
     }
     if (pfp & IPSEC_PFP_PROTO) {
         if (flow->proto == 0) {

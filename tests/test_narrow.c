@@ -459,6 +459,26 @@ test_narrow_refuses_protocol_0(void **state)
     assert_memory_equal(&narrow, &before, sizeof narrow);
 }
 
+/* An ICMP error may go by the policy of the packet it quotes (RFC 4301 section
+ * 6.2): its type is no port of that one. */
+static void
+test_narrow_refuses_another_protocol(void **state)
+{
+    struct packet_spec spec = { .src = US, .dst = PEER, .proto = 58,
+                                .sport = 0x0104 };
+    struct ipsec_policy p = policy_of(LPORT, ANY), narrow;
+    struct ipsec_flow flow;
+
+    (void)state;
+    flow_of(&flow, &spec);
+    p.pfp = IPSEC_PFP_LOCAL_PORT;
+    assert_status(ipsec_spd_narrow(&narrow, &p, &flow), IPSEC_ERR_SELECTOR);
+    p.pfp = IPSEC_PFP_PROTO;
+    assert_status(ipsec_spd_narrow(&narrow, &p, &flow), IPSEC_ERR_SELECTOR);
+    flow.proto = 17;
+    assert_status(ipsec_spd_narrow(&narrow, &p, &flow), IPSEC_OK);
+}
+
 /* The one side's port is a value, the other's OPAQUE: no packet is both. */
 static void
 test_narrow_refuses_a_value_beside_opaque(void **state)
@@ -674,6 +694,7 @@ main(void)
         cmocka_unit_test(test_narrow_takes_all_it_can),
         cmocka_unit_test(test_narrow_keeps_the_rest),
         cmocka_unit_test(test_narrow_refuses_protocol_0),
+        cmocka_unit_test(test_narrow_refuses_another_protocol),
         cmocka_unit_test(test_narrow_refuses_a_value_beside_opaque),
         cmocka_unit_test(test_narrow_acquire_makes_an_sa_a_flow),
         cmocka_unit_test(test_narrow_sa_is_for_its_flow_alone),
