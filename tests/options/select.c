@@ -112,6 +112,7 @@ main(void)
     cfg.dscp_lane = lanes;
     lanes[46] = 5;
     memset(&flow, 0, sizeof flow);
+    flow.proto = 135;
     say(ipsec_init(&ips, &cfg));
     say(policy_add(0, 0, 0, IPSEC_PFP_REMOTE));
     say(policy_add(6, 0, IPSEC_SEL_PROTO_OPAQUE, 0));
@@ -125,6 +126,6 @@ main(void)
     say(add(0, lanes));
     say(ipsec_sad_remove(&ips, &sa));
     send();
-    printf("lane %d \n", lane_told);
+    printf("lane %d\n", lane_told);
     return 0;
 }
