@@ -335,7 +335,7 @@ ipsec_inbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
 
     (void)ipsec_ip_parse(&view.ip, &pkt->buf); /* the header is untouched */
     flow_take(&view, pkt, pkt->layers - 1u);
-    (void)udp_strip(ips, pkt, &view.ip);
+    (void)ipsec_udp_strip(&view.ip, pkt->buf.data, ips->cfg->natt_port);
     view.spi = sa->spi;
     if (result == IPSEC_OK) {
         result = ipsec_sa_alive(pkt);

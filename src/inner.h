@@ -366,6 +366,7 @@ int ipsec_ah_covers(const struct ipsec_sa *sa, const uint8_t *p, size_t hdr);
 #define LAYER_PROTO(sa) ((sa)->proto)
 #define ipsec_udp_wrap(sa, udp, len) ((void)0)
 #define ipsec_sum_renew(buf) ((void)0)
+#define ipsec_udp_strip(ip, p, port) IPSEC_OK
 #else
 #define IP_UDP(ip)     ((ip)->udp)
 #define IN_UDP(sa)     ((sa)->local_port != 0)
