@@ -33,7 +33,7 @@
  *     IPSEC_NO_DSCP       DSCP maps, lanes by DSCP
  *     IPSEC_NO_AUDIT_DETAILS time, sequence number, flow label and SPI in
  *                         audit events: they are 0; reasons of an SA's end
- *     IPSEC_NO_LINT       comparing policy sets (lint.h)
+ *     IPSEC_NO_LINT       lint.h: its functions are not there
  *     IPSEC_NO_ADDITIONS  all of these
  *
  * Transforms. AES-GCM-16, AES-CBC, ChaCha20-Poly1305, NULL and
