@@ -124,9 +124,12 @@ event_take(const struct ipsec *ips, struct ipsec_sa *sa)
 void
 ipsec_life_warn(struct ipsec *ips, struct ipsec_sa *sa)
 {
-    int event = sa->state == IPSEC_SA_DEAD ? 0 : event_take(ips, sa);
+    int event;
 
-    if (event != 0 && ips->cfg->sa_event != NULL) {
+    /* Again after each: a limit that was raised is armed from then on, and the
+     * next packet may be past it at once. */
+    while (sa->state != IPSEC_SA_DEAD && (event = event_take(ips, sa)) != 0 &&
+           ips->cfg->sa_event != NULL) {
         ips->cfg->sa_event(ips->cfg->user, sa, event);
     }
 }

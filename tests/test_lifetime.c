@@ -320,6 +320,43 @@ test_lifetime_reservation_raised_from_the_soft_event(void **state)
     assert_int_equal(hard(), 0);
 }
 
+static void
+raise_in_event(struct fx *fx, struct ipsec_sa *sa, int event)
+{
+    (void)fx;
+    if (event == IPSEC_EVENT_SOFT) {
+        pair.in.life.soft_seq = sa->seq + 2;
+        pair.in.life.hard_seq = sa->seq + 20;
+    }
+}
+
+/* Numbers jump where the sender restarts, or packets are lost: the next one
+ * after the limit was raised may be past the new one at once. */
+static void
+test_lifetime_soft_comes_again_after_a_jump(void **state)
+{
+    static const uint64_t seqs[] = { 2, 9, 10, 20, 39 };
+    uint8_t body[64] = { 0 }, wire[256];
+    struct craft craft = { body, 0, 0, 0, NULL };
+    size_t i;
+
+    (void)state;
+    begin(&suites[GCM128], 0);
+    pair.in.life.soft_seq = 2;
+    pair.in.life.hard_seq = 20;
+    pair.in.params.life = &pair.in.life;
+    pair.b.on_event = raise_in_event;
+    pair_begin(&pair);
+    craft.len = body_end(&suites[GCM128], body, 0, 59);
+    for (i = 0; i < COUNT(seqs); i++) {
+        craft.seq = seqs[i];
+        assert_status(pair_offer(&pair, wire, pair_craft(&pair, &craft, wire)),
+                      IPSEC_CONSUMED);
+    }
+    assert_int_equal(fx_events(&pair.b, NULL, IPSEC_EVENT_SOFT), 4);
+    assert_int_equal(fx_events(&pair.b, NULL, IPSEC_EVENT_HARD), 0);
+}
+
 /* A reservation must be renewed although the SA is due for replacement by
  * time already: else it would stop before its hard time. */
 static void
@@ -526,6 +563,7 @@ main(void)
         cmocka_unit_test(test_lifetime_by_sequence_number_inbound),
         cmocka_unit_test(
             test_lifetime_reservation_raised_from_the_soft_event),
+        cmocka_unit_test(test_lifetime_soft_comes_again_after_a_jump),
         cmocka_unit_test(test_lifetime_reservation_outlives_the_soft_time),
         cmocka_unit_test(test_lifetime_soft_once_whatever_the_reasons),
         cmocka_unit_test(test_lifetime_numbers_never_wrap),
