@@ -49,7 +49,7 @@ $(VECTORS): $(VECTORS_OBJ) $(TEST_OBJ)/vectors/record.o $(TEST_PORT) \
 	$(TEST_LINK) $(MBEDTLS_LIBS)
 
 # Builds with something left out: see include/ipsec/options.h.
-TEST_SCRIPTS += tests/options/run.sh
+TEST_SCRIPTS += tests/options/run.sh tests/keymgmt.sh tests/counters.sh
 export MBEDTLS_CFLAGS MBEDTLS_LIBS
 
 # Run the unit tests alone and stop at the first that fails. With TEST_SAN=

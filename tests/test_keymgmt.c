@@ -13,6 +13,7 @@
 
 static struct km a, b;
 static size_t in_clear, delivered;
+static int in_udp; /* that is how SAs should send */
 
 /* A sealed packet under way. */
 struct wire {
@@ -65,7 +66,7 @@ seal(struct km *from, const char *src, const char *dst, uint16_t port,
     w->len = p.pkt.buf.len;
     memcpy(w->data, p.pkt.buf.data, w->len);
     if (rc == IPSEC_OK) {
-        assert_int_equal(w->data[9], 50);
+        assert_int_equal(w->data[9], in_udp ? 17 : 50);
         assert_false(shows(w));
     } else {
         in_clear += rc == IPSEC_BYPASS && port != IKE;
@@ -140,6 +141,7 @@ static void
 begin(int tables, uint8_t pfp)
 {
     in_clear = delivered = 0;
+    in_udp = 0;
     km_init(&a, "192.0.2.1", "198.51.100.2", tables);
     km_init(&b, "198.51.100.2", "192.0.2.1", tables);
     assert_status(km_bypass_socket(&a, IKE), IPSEC_OK);
@@ -352,6 +354,15 @@ test_keymgmt_survives_simultaneous_rekeying(void **state)
     assert_int_equal(in_clear, 0);
 }
 
+static int
+move(struct km *km, const char *local, uint16_t local_port,
+     const char *remote, uint16_t remote_port)
+{
+    struct ipsec_addr l = addr(local), r = addr(remote);
+
+    return km_update_sa(km, &km->child[0], &l, local_port, &r, remote_port);
+}
+
 /* The peer has another address: keys, numbers and window stay (RFC 4555;
  * update_sa). */
 static void
@@ -365,10 +376,8 @@ test_keymgmt_follows_a_peer_that_moves(void **state)
     connect_both();
     assert_status(seal(&a, HOST_A, HOST_B, 7, &before), IPSEC_OK);
     seq = a.child[0].out.sa.seq;
-    assert_status(km_update_sa(&a, &a.child[0], "203.0.113.9",
-                               "198.51.100.2"), IPSEC_OK);
-    assert_status(km_update_sa(&b, &b.child[0], "198.51.100.2",
-                               "203.0.113.9"), IPSEC_OK);
+    assert_status(move(&a, "203.0.113.9", 0, "198.51.100.2", 0), IPSEC_OK);
+    assert_status(move(&b, "198.51.100.2", 0, "203.0.113.9", 0), IPSEC_OK);
     assert_int_equal(a.child[0].out.sa.seq, seq);
     assert_status(seal(&a, HOST_A, HOST_B, 7, &w), IPSEC_OK);
     assert_memory_equal(w.data + 12, addr("203.0.113.9").byte, 4);
@@ -376,6 +385,53 @@ test_keymgmt_follows_a_peer_that_moves(void **state)
     assert_status(deliver(&b, &w), IPSEC_ERR_REPLAY);
     assert_status(deliver(&b, &before), IPSEC_OK); /* sent before it moved */
     assert_talk();
+    assert_int_equal(a.fx.acquires, 1);
+    assert_int_equal(in_clear, 0);
+}
+
+/* What a NAT does to a packet of `a`. */
+static void
+translate(struct wire *w, const char *src, uint16_t port)
+{
+    memcpy(w->data + 12, addr(src).byte, 4);
+    w->data[20] = (uint8_t)(port >> 8);
+    w->data[21] = (uint8_t)port;
+    packet_fix(w->data);
+}
+
+/* A NAT between the two appears, and changes its mind (RFC 3948, RFC 7296
+ * section 2.23): only the newest authentic packet moves the peer. */
+static void
+test_keymgmt_follows_a_nat(void **state)
+{
+    struct wire late, w;
+
+    (void)state;
+    begin(1, IPSEC_PFP_LOCAL | IPSEC_PFP_REMOTE);
+    connect_both();
+    if (move(&a, "192.0.2.1", 4500, "198.51.100.2", 4500) ==
+        IPSEC_ERR_UNSUPPORTED) {
+        skip(); /* built without ESP in UDP */
+    }
+    assert_status(move(&b, "198.51.100.2", 4500, "192.0.2.1", 4500),
+                  IPSEC_OK);
+    in_udp = 1;
+    assert_talk();
+    assert_int_equal(b.mappings, 0);
+    assert_status(seal(&a, HOST_A, HOST_B, 7, &late), IPSEC_OK);
+    assert_status(seal(&a, HOST_A, HOST_B, 7, &w), IPSEC_OK);
+    translate(&w, "203.0.113.9", 61000);
+    w.data[w.len - 1] ^= 1;
+    assert_status(deliver(&b, &w), IPSEC_ERR_AUTH); /* forged: nothing moves */
+    assert_int_equal(b.mappings, 0);
+    w.data[w.len - 1] ^= 1;
+    assert_status(deliver(&b, &w), IPSEC_OK);
+    assert_int_equal(b.mappings, 1);
+    assert_status(deliver(&b, &late), IPSEC_OK); /* by the old way */
+    assert_int_equal(b.mappings, 1);
+    assert_status(seal(&b, HOST_B, HOST_A, 7, &w), IPSEC_OK);
+    assert_memory_equal(w.data + 16, addr("203.0.113.9").byte, 4);
+    assert_int_equal(w.data[22] << 8 | w.data[23], 61000);
     assert_int_equal(a.fx.acquires, 1);
     assert_int_equal(in_clear, 0);
 }
@@ -864,6 +920,7 @@ main(void)
         cmocka_unit_test(test_keymgmt_rekeys_without_a_gap),
         cmocka_unit_test(test_keymgmt_survives_simultaneous_rekeying),
         cmocka_unit_test(test_keymgmt_follows_a_peer_that_moves),
+        cmocka_unit_test(test_keymgmt_follows_a_nat),
         cmocka_unit_test(test_keymgmt_peer_deletes),
         cmocka_unit_test(test_keymgmt_backs_off_after_a_refusal),
         cmocka_unit_test(test_keymgmt_bounds_a_flood_of_acquires),

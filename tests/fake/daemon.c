@@ -112,14 +112,16 @@ km_add_sa(struct km *km, struct km_child *c, int dir, uint32_t spi)
 }
 
 int
-km_update_sa(struct km *km, struct km_child *c, const char *local,
-             const char *remote)
+km_update_sa(struct km *km, struct km_child *c,
+             const struct ipsec_addr *local, uint16_t local_port,
+             const struct ipsec_addr *remote, uint16_t remote_port)
 {
-    struct ipsec_addr l = addr(local), r = addr(remote);
-    int rc = ipsec_sad_update(&km->fx.ips, &c->in.sa, 0, &l, 0, &r, 0);
+    int rc = ipsec_sad_update(&km->fx.ips, &c->in.sa, 0, local, local_port,
+                              remote, remote_port);
 
     if (rc == IPSEC_OK) {
-        rc = ipsec_sad_update(&km->fx.ips, &c->out.sa, 0, &l, 0, &r, 0);
+        rc = ipsec_sad_update(&km->fx.ips, &c->out.sa, 0, local, local_port,
+                              remote, remote_port);
     }
     return rc;
 }
@@ -338,6 +340,18 @@ on_event(struct fx *fx, struct ipsec_sa *sa, int event)
     }
 }
 
+/* A NAT has a new mapping for the peer: follow it. */
+static void
+on_mapping(void *user, struct ipsec_sa *sa, const struct ipsec_addr *remote,
+           uint16_t port)
+{
+    struct km *km = ((struct fx *)user)->user;
+
+    km->mappings++;
+    assert_status(km_update_sa(km, child_of(km, sa), &sa->local,
+                               sa->local_port, remote, port), IPSEC_OK);
+}
+
 void
 km_init(struct km *km, const char *local, const char *remote, int tables)
 {
@@ -346,6 +360,8 @@ km_init(struct km *km, const char *local, const char *remote, int tables)
     km->fx.user = km;
     km->fx.on_acquire = on_acquire;
     km->fx.on_event = on_event;
+    km->fx.cfg.mapping = on_mapping;
+    km->fx.cfg.natt_port = 4500;
     km->fx.random = (uint64_t)(uintptr_t)local * 7;
     km->local = local;
     km->remote = remote;

@@ -47,6 +47,7 @@ struct km {
     struct ipsec_lifetime life;
     uint32_t         reqids;
     size_t           turned_away; /* acquires without a free child */
+    size_t           mappings;
     size_t           reasons[IPSEC_REASON_REKEYED + 1]; /* of SAs that ended */
 };
 
@@ -55,8 +56,9 @@ void km_init(struct km *km, const char *local, const char *remote, int tables);
 /* strongSwan's kernel interface. */
 int km_get_spi(struct km *km, struct km_child *c);
 int km_add_sa(struct km *km, struct km_child *c, int dir, uint32_t spi);
-int km_update_sa(struct km *km, struct km_child *c, const char *local,
-                 const char *remote);
+int km_update_sa(struct km *km, struct km_child *c,
+                 const struct ipsec_addr *local, uint16_t local_port,
+                 const struct ipsec_addr *remote, uint16_t remote_port);
 int km_del_sa(struct km *km, struct fx_sa *s, int reason);
 void km_flush_sas(struct km *km);
 size_t km_dump_sas(struct km *km, int dir);
