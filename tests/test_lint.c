@@ -231,7 +231,10 @@ static const struct row peers[] = {
       "*>* udp l500 r500 bypass p1;*>* p9", { 0 }, 0, 0 },
     { "2001:db8:1::/48>2001:db8:2::/48", "2001:db8:2::/48>2001:db8:1::/48",
       { 0 }, 0, 0 },
+    { "10.1.0.0/20>10.2.0.0/17", "10.2.0.0/17>10.1.0.0/20", { 0 }, 0, 0 },
     /* only what we protect is asked for */
+    { NETS " bypass in", "", { 0 }, 0, 0 },
+    { NETS " bypass out", "", { 0 }, 0, 0 },
     { NETS " bypass", STEN, { 0 }, 0, 0 },
     { "", STEN, { 0 }, 0, 0 },
 
@@ -250,6 +253,20 @@ static const struct row peers[] = {
     { NETS " tcp", STEN " udp", { IPSEC_LINT_NEXT_PROTO }, 1, 1 },
     { NETS, "10.9.0.0/16>10.1.0.0/16;" STEN " in", { IPSEC_LINT_PEER_ONE_WAY },
       1, 2 },
+
+    { "10.1.0.0/16>10.2.0.0/17", "10.2.128.0/17>10.1.0.0/16",
+      { IPSEC_LINT_NO_PEER }, 1, 0 },
+    { "10.1.0.0/16>10.2.0.0/17", "10.2.64.0/18>10.1.0.0/16",
+      { IPSEC_LINT_WIDER }, 1, 1 },
+    { NETS " out", "10.2.3.0/24>10.1.0.0/16 in", { IPSEC_LINT_WIDER }, 1, 1 },
+    { NETS " in", "10.2.3.0/24>10.1.0.0/16 out", { IPSEC_LINT_WIDER }, 1, 1 },
+    { NETS " out", STEN " in bypass", { IPSEC_LINT_PEER_BYPASS }, 1, 1 },
+    { NETS " tcp r80", STEN " udp;" STEN " tcp l81 p9", { IPSEC_LINT_PORTS },
+      1, 2 },
+    { NETS " tcp r80", STEN " tcp l81;" STEN " udp p9", { IPSEC_LINT_PORTS },
+      1, 1 },
+    { NETS " tcp l1-65535", STEN " tcp rO", { IPSEC_LINT_PORTS }, 1, 1 },
+    { NETS " tcp l0-65535", STEN " tcp", { IPSEC_LINT_NARROWER }, 1, 1 },
 
     /* something else there */
     { "*>* udp l500 bypass p1;*>* p9", "*>* udp l500 bypass p1;*>* p9",
@@ -397,12 +414,22 @@ static const struct row sets[] = {
     { "10.1.0.1>10.2.0.1 tcp l80 transport;"
       "10.1.0.1>10.2.0.1 udp l53 transport", NULL, { 0 }, 0, 0 },
 
+    { "10.1.0.1>10.2.0.1 tcp l80 r1 transport;"
+      "10.1.0.1>10.2.0.1 tcp l81 r2 transport;"
+      "10.1.0.1>10.2.0.1 tcp l80 r2 transport;"
+      "10.1.0.1>10.2.0.1 tcp l81 r1 transport", NULL, { 0 }, 0, 0 },
+    { "10.1.0.0/24>10.2.0.0/24;10.1.1.0/24>10.2.1.0/24;"
+      "10.1.0.0/24>10.2.1.0/24", NULL, { IPSEC_LINT_MIX }, 0, 0 },
+
     { NETS " ah +esp", NULL, { IPSEC_LINT_AH_ESP }, 1, 0 },
+    { NETS " any +esp", NULL, { 0 }, 0, 0 },
     { NETS " +ah", NULL, { IPSEC_LINT_AH_ESP }, 1, 0 },
     { NETS " +esp", NULL, { 0 }, 0, 0 },
 
     { NETS " transport", NULL, { IPSEC_LINT_TRANSPORT_NET }, 1, 0 },
     { IKE NETS " transport q0 p5", NULL, { 0 }, 0, 0 },
+    { "2001:db8::1>2001:db8:2::/64 transport", NULL,
+      { IPSEC_LINT_TRANSPORT_NET }, 1, 0 },
     { "10.1.0.0/16>10.2.0.1 transport", NULL, { 0 }, 0, 0 },
     { "2001:db8::1>2001:db8::2 transport", NULL, { 0 }, 0, 0 }
 };
@@ -492,6 +519,9 @@ test_lint_leaves_names_out(void **state)
     assert_int_equal(ipsec_lint_peer(&ours.fx.ips, &theirs.fx.ips, NULL,
                                      NULL), 0);
     assert_int_equal(ipsec_lint_spd(&theirs.fx.ips, NULL, NULL), 0);
+    build(&ours, NETS " p5;" NETS " p9", 0);
+    ours.p[1].sel.set |= IPSEC_SEL_NAME;
+    assert_int_equal(ipsec_lint_spd(&ours.fx.ips, NULL, NULL), 0);
     ours.p[0].sel.set |= IPSEC_SEL_NAME;
     theirs.p[1].sel.set |= IPSEC_SEL_NAME;
     assert_int_equal(ipsec_lint_peer(&ours.fx.ips, &theirs.fx.ips, NULL,
