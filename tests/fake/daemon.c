@@ -263,44 +263,29 @@ km_bypass_socket(struct km *km, uint16_t port)
 
 /* Events */
 
-/* As ipsec_spd_narrow() does it for these two flags. */
-static void
-narrow(struct ipsec_selector *sel, const struct ipsec_policy *trap,
-       const struct ipsec_flow *flow)
-{
-    *sel = trap->sel;
-    if (trap->pfp & IPSEC_PFP_LOCAL) {
-        memcpy(sel->local.byte, flow->local.byte, 16);
-        sel->local.bits = flow->local.version == 4 ? 32 : 128;
-        sel->version = flow->local.version;
-    }
-    if (trap->pfp & IPSEC_PFP_REMOTE) {
-        memcpy(sel->remote.byte, flow->remote.byte, 16);
-        sel->remote.bits = flow->remote.version == 4 ? 32 : 128;
-        sel->version = flow->remote.version;
-    }
-}
-
 static void
 on_acquire(struct fx *fx, struct ipsec_policy *policy,
            const struct ipsec_flow *flow)
 {
     struct km *km = fx->user;
     uint32_t reqid = policy->reqid != 0 ? policy->reqid : ++km->reqids;
-    struct ipsec_selector sel;
-    struct ipsec_policy p;
+    struct ipsec_policy narrow = *policy;
     struct km_child *c;
 
-    narrow(&sel, policy, flow);
-    c = km_child_new(km, reqid, &sel);
+    if (policy->reqid == 0) { /* a trap: SAs of its own for this flow */
+        if (ipsec_spd_narrow(&narrow, policy, flow) != IPSEC_OK) {
+            return;
+        }
+        narrow.reqid = reqid;
+        narrow.priority--;
+    }
+    c = km_child_new(km, reqid, &narrow.sel);
     if (c == NULL) {
         km->turned_away++; /* the packet is dropped, the next one asks again */
         return;
     }
     if (policy->reqid == 0) {
-        p = protect_policy(c);
-        p.priority = policy->priority - 1;
-        assert_status(km_add_policy(km, &p), IPSEC_OK);
+        assert_status(km_add_policy(km, &narrow), IPSEC_OK);
     }
     assert_status(ipsec_sad_reserve(&fx->ips, &c->out.sa, IPSEC_OUT,
                                     IPSEC_PROTO_ESP, reqid, KM_LARVAL_S),
