@@ -21,6 +21,8 @@ SABOTAGE    ?=## make demo: break it by "key", "policy" or "replay"
 COVERAGE    ?=## make test: 1 prints the line coverage of src/
 FILTER      ?=## make interop: only cases with this in their names
 FUZZ_SECONDS ?= 30## make fuzz: how long for each target
+MUTATE      ?=## make conformance: disable so many rows, see their tests fail
+SEED        ?=## ... and repeat the choice of rows that this seed made
 PREFIX      ?= /usr/local## make install: where to
 DESTDIR     ?=## make install: root of a staging tree
 
@@ -77,6 +79,12 @@ demo: ## two lwIP hosts speak ESP to each other and show what happens
 test: $(TESTS) ## build and run all tests; COVERAGE=1 shows what they reach
 	@COVERAGE=$(COVERAGE) sh scripts/test.sh $(TESTS) -- $(TEST_SCRIPTS)
 
+conformance: $(TESTS) ## each row of docs/RFC.md: its code, and its test
+	@command -v $(PYTHON) > /dev/null || \
+	    { echo 'needs Python 3: apt-get install python3'; exit 1; }
+	@$(PYTHON) tests/conformance/conformance.py --exe $(BUILD)/tests \
+	    $(if $(MUTATE),--mutate $(MUTATE)) $(if $(SEED),--seed $(SEED))
+
 interop: ## the lwIP device against a real Linux kernel in QEMU
 
 bench: $(BENCH) ## what ESP costs on top of the bare cipher
@@ -121,7 +129,7 @@ help: ## show this
 	      printf "  %-13s %s%s\n", $$1, $$3, preset }' \
 	    Makefile $(wildcard tests/rules.mk)
 
-.PHONY: all demo test interop bench fuzz size lint install deps-new
+.PHONY: all demo test conformance interop bench fuzz size lint install deps-new
 .PHONY: clean help
 .DELETE_ON_ERROR:
 
