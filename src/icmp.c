@@ -288,8 +288,10 @@ policy_quoted(const struct ipsec *ips, int dir, const struct ipsec_pkt *pkt,
 
 /* Are there SAs for all its layers? */
 static int
-is_ready(const struct ipsec *ips, const struct ipsec_policy *policy, int lane)
+is_ready(const struct ipsec *ips, const struct ipsec_pkt *pkt,
+         const struct ipsec_ip *ip, const struct ipsec_policy *policy)
 {
+    uint8_t lane = ipsec_pkt_lane(ips, pkt, ip);
     const struct ipsec_sa *sa;
 
     for (; policy != NULL; policy = policy->outer) {
@@ -315,7 +317,7 @@ ipsec_icmp_related(const struct ipsec *ips, int dir,
     }
     policy = policy_quoted(ips, dir, pkt, ip, flow);
     if (policy == NULL || policy->action != IPSEC_ACTION_PROTECT ||
-        (dir == IPSEC_OUT && !is_ready(ips, policy, pkt->lane))) {
+        (dir == IPSEC_OUT && !is_ready(ips, pkt, ip, policy))) {
         return NULL; /* no SA is made for it (RFC 4301 section 6.2) */
     }
     return policy;

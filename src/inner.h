@@ -443,6 +443,19 @@ void ipsec_icmp_age(const struct ipsec *ips, struct ipsec_sa *sa);
 #define ipsec_icmp_age(ips, sa) ((void)0)
 #endif
 
+/* The lane of a packet out: the sender's classifier (RFC 4301 section 4.1). */
+#ifdef IPSEC_NO_DSCP
+#define ipsec_pkt_lane(ips, pkt, ip) ((void)(ip), (pkt)->lane)
+#else
+static inline uint8_t
+ipsec_pkt_lane(const struct ipsec *ips, const struct ipsec_pkt *pkt,
+               const struct ipsec_ip *ip)
+{
+    return pkt->lane == 0 && ips->cfg->dscp_lane != NULL
+        ? ips->cfg->dscp_lane[ip->tos >> 2] : pkt->lane;
+}
+#endif
+
 /* outbound.c, inbound.c: the rest of a call, after the engine. */
 int ipsec_outbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt,
                           int result);

@@ -69,19 +69,6 @@ sa_check(const struct ipsec *ips, int transit,
     return rc == IPSEC_OK ? ipsec_life_check(ips, sa, sa->seq) : rc;
 }
 
-#ifdef IPSEC_NO_DSCP
-#define lane_of(ips, pkt, ip) ((void)(ip), (pkt)->lane)
-#else
-/* The sender's classifier (RFC 4301 section 4.1). */
-static uint8_t
-lane_of(const struct ipsec *ips, const struct ipsec_pkt *pkt,
-        const struct ipsec_ip *ip)
-{
-    return pkt->lane == 0 && ips->cfg->dscp_lane != NULL
-        ? ips->cfg->dscp_lane[ip->tos >> 2] : pkt->lane;
-}
-#endif
-
 /* Hold the SAs of all layers. On an error, the last one held is at fault. */
 static int
 bundle_hold(struct ipsec *ips, struct ipsec_pkt *pkt,
@@ -92,7 +79,7 @@ bundle_hold(struct ipsec *ips, struct ipsec_pkt *pkt,
     const struct ipsec_addr *local = &flow->local, *remote = &flow->remote;
     struct ipsec_sa *sa;
     int rc, transit = pkt->flags & IPSEC_PKT_TRANSIT;
-    uint8_t lane = lane_of(ips, pkt, ip);
+    uint8_t lane = ipsec_pkt_lane(ips, pkt, ip);
 
     for (; policy != NULL; policy = policy->outer) {
         if (pkt->held == IPSEC_DEPTH) {

@@ -340,6 +340,36 @@ test_icmp_related_makes_no_sa(void **state)
     assert_int_equal(pair.a.acquires, 0);
 }
 
+/* Of several SAs it takes the one for its own class of traffic, as any packet
+ * does (RFC 4301 section 4.1). */
+static void
+test_icmp_related_by_class_of_traffic(void **state)
+{
+    static uint8_t lane[64];
+    struct icmp_spec spec;
+    size_t len;
+    int i;
+
+    (void)state;
+    memset(lane, 1, sizeof lane);
+    for (i = 0; i < 2; i++) {
+        begin(4, 0);
+        spec = exceeded(4);
+        pair.a.cfg.dscp_lane = lane;
+        pair.out.sa.lane = 2;
+        lane[48] = (uint8_t)(2 + i);
+        len = icmp_build(error, &spec);
+        error[1] = 48 << 2;
+        packet_fix(error);
+        fx_pkt_new(&p, error, len, IPSEC_HEADROOM, IPSEC_TAILROOM);
+        assert_status(ipsec_outbound(A, &p.pkt),
+                      i ? IPSEC_ERR_NO_POLICY : IPSEC_OK);
+        fx_pkt_free(&p);
+        assert_status(sent(&spec), IPSEC_ERR_NO_POLICY);
+        assert_int_equal(pair.a.acquires, 0);
+    }
+}
+
 /* It is SAs that it is mapped to: a flow that passes in clear, or not at all,
  * does not let an error pass. Nor does one come in clear. */
 static void
@@ -648,6 +678,7 @@ main(void)
         cmocka_unit_test(test_icmp_related_with_a_cut_quote),
         cmocka_unit_test(test_icmp_later_fragment_is_not_an_error),
         cmocka_unit_test(test_icmp_related_makes_no_sa),
+        cmocka_unit_test(test_icmp_related_by_class_of_traffic),
         cmocka_unit_test(test_icmp_related_needs_protection),
         cmocka_unit_test(test_icmp_related_in_its_spd),
         cmocka_unit_test(test_icmp_related_needs_the_very_sa),
