@@ -117,17 +117,20 @@ layer_vouch(const struct ipsec *ips, struct ipsec_pkt *pkt,
 
 /* Was the packet to come, and in this way? */
 static int
-judge(struct ipsec *ips, struct ipsec_pkt *pkt, const struct view *view)
+judge(struct ipsec *ips, struct ipsec_pkt *pkt, struct view *view)
 {
-    const struct ipsec_policy *policy =
+    struct ipsec_policy *policy =
         ipsec_spd_lookup(ips, IPSEC_IN, &view->flow);
-    int rc;
+    int rc = ipsec_frag_check(ips, IPSEC_IN, &view->ip, &view->flow, &policy,
+                              IPSEC_ERR_SELECTOR);
 
     if (policy == NULL) {
         policy = ipsec_icmp_related(ips, IPSEC_IN, pkt, &view->ip,
                                     &view->flow);
     }
-    if (policy == NULL) {
+    if (rc != IPSEC_OK) {
+        /* a fragment that this SA is not for (RFC 4301 section 7.3) */
+    } else if (policy == NULL) {
         rc = pkt->layers > 0 ? IPSEC_ERR_SELECTOR : IPSEC_ERR_NO_POLICY;
     } else if (policy->action == IPSEC_ACTION_DISCARD) {
         rc = IPSEC_ERR_DISCARD;
@@ -141,6 +144,9 @@ judge(struct ipsec *ips, struct ipsec_pkt *pkt, const struct view *view)
     }
     if (rc == IPSEC_OK) {
         rc = ipsec_icmp_passed(ips, pkt, &view->ip, &view->flow, policy);
+    }
+    if (rc >= 0 || pkt->layers == 0) {
+        ipsec_frag_note(ips, IPSEC_IN, &view->ip, &view->flow, pkt->layers);
     }
     if (rc >= 0) {
         return deliver(ips, pkt, rc);

@@ -52,6 +52,9 @@ struct ipsec_ip {
     uint8_t df;       /* may not be fragmented on its way */
     uint8_t frag;
     uint8_t udp;      /* bytes of UDP header that ESP at `off` is behind */
+    size_t  fh;       /* IPv6: where the Fragment header is, or 0 ... */
+    size_t  fh_nh;    /* ... and the byte that names it */
+    uint32_t id;      /* of the datagram that it is a fragment of */
 };
 
 int ipsec_ip4_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len);
@@ -69,6 +72,10 @@ ipsec_ip6_is_ext(uint8_t proto)
     return proto == PROTO_HOPOPTS || proto == PROTO_ROUTING ||
            proto == PROTO_FRAGMENT || proto == PROTO_DSTOPTS;
 }
+
+/* The longest a datagram can be, made of fragments: past the IPv4 header, past
+ * the fixed IPv6 header. */
+#define FRAG_END 65535u
 
 /* Is the header checksum right? */
 int ipsec_ip4_intact(const uint8_t *p);
@@ -392,6 +399,27 @@ int ipsec_udp_strip(struct ipsec_ip *ip, const uint8_t *p, uint16_t port);
 int ipsec_udp_opened(struct ipsec *ips, struct ipsec_pkt *pkt,
                      struct ipsec_sa *sa, const struct ipsec_flow *flow,
                      int newest, int rc);
+#endif
+
+/*
+ * frag.c: stateful fragment checking (RFC 4301 sections 7.3 and 7.4).
+ *
+ * note: a first fragment that has met its policy, after `layers` layers of
+ * IPsec; others are let be.
+ * check: `*policy` is what the SPD says of `flow`. For a later fragment whose
+ * first is known, what it says of the ports of that one, which `flow` then
+ * has. IPSEC_OK, or `refuse`: it may not go there.
+ */
+#ifndef IPSEC_NO_FRAGMENTS
+void ipsec_frag_note(const struct ipsec *ips, int dir,
+                     const struct ipsec_ip *ip, const struct ipsec_flow *flow,
+                     size_t layers);
+int ipsec_frag_check(const struct ipsec *ips, int dir,
+                     const struct ipsec_ip *ip, struct ipsec_flow *flow,
+                     struct ipsec_policy **policy, int refuse);
+#else
+#define ipsec_frag_note(ips, dir, ip, flow, layers) ((void)0)
+#define ipsec_frag_check(ips, dir, ip, flow, policy, refuse) IPSEC_OK
 #endif
 
 /* tunnel.c: outer headers (RFC 4301 section 5.1.2) */

@@ -6,6 +6,16 @@
 #define DF 0x4000u
 #define MF 0x2000u
 
+/* A fragment, `at` units of 8 bytes behind the first: not on top of the TCP
+ * header's flags (RFC 3128, RFC 4301 section 7.2), nor beyond what a datagram
+ * can hold. */
+static int
+is_sound(const struct ipsec_ip *ip, size_t at)
+{
+    return (at > 1 || ip->proto != PROTO_TCP) &&
+           at * 8 + ip->len <= FRAG_END;
+}
+
 /* Of a packet that may be cut off, or not. */
 static int
 parse(struct ipsec_ip *ip, const uint8_t *p, size_t len, int cut)
@@ -30,10 +40,14 @@ parse(struct ipsec_ip *ip, const uint8_t *p, size_t len, int cut)
     ip->ins_nh = ip->nh;
     ip->proto = p[9];
     ip->tos = p[1];
+    ip->id = get16(p + 4);
     frag = get16(p + 6);
     ip->df = (frag & DF) != 0;
     if (frag & 0x1fff) {
         ip->frag = FRAG_LATER;
+        if (!is_sound(ip, frag & 0x1fffu)) {
+            return IPSEC_ERR_MALFORMED;
+        }
     } else if (frag & MF) {
         ip->frag = FRAG_FIRST;
     }

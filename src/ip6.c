@@ -15,6 +15,19 @@ frag_of(const uint8_t *p)
     return (p[3] & 1) ? FRAG_FIRST : FRAG_NONE;
 }
 
+#ifndef IPSEC_NO_FRAGMENTS
+/* What else the Fragment header at ip->off says. */
+static void
+frag_load(struct ipsec_ip *ip, const uint8_t *h)
+{
+    ip->fh = ip->off;
+    ip->fh_nh = ip->nh;
+    ip->id = get32(h + 4);
+}
+#else
+#define frag_load(ip, h) ((void)0)
+#endif
+
 /* The extension header at ip->off, named ip->proto: verify it and step over
  * it. */
 static int
@@ -42,6 +55,7 @@ step(struct ipsec_ip *ip, const uint8_t *p, int *frag_seen)
         }
         *frag_seen = 1;
         ip->frag = frag_of(h);
+        frag_load(ip, h);
     }
     ip->nh = ip->off;
     ip->off += n;

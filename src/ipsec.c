@@ -24,6 +24,11 @@ ipsec_init(struct ipsec *ips, const struct ipsec_config *cfg)
     if ((cfg->flags & LEFT_OUT) != 0) {
         return IPSEC_ERR_UNSUPPORTED;
     }
+#ifdef IPSEC_NO_FRAGMENTS
+    if (cfg->frag != NULL) {
+        return IPSEC_ERR_UNSUPPORTED;
+    }
+#endif
     memset(ips, 0, sizeof *ips);
     ips->cfg = cfg;
     ips->generation = ips->sa_generation = 1;

@@ -60,7 +60,7 @@ test_ip4_parse_knows_fragments(void **state)
         { 0, 0, 0, FRAG_NONE },  { 1, 0, 0, FRAG_NONE },
         { 0, 1, 0, FRAG_FIRST }, { 1, 1, 0, FRAG_FIRST },
         { 0, 0, 1, FRAG_LATER }, { 0, 1, 1, FRAG_LATER },
-        { 0, 0, 0x1fff, FRAG_LATER }, { 0, 1, 0x1000, FRAG_LATER },
+        { 0, 0, 0x1ff8, FRAG_LATER }, { 0, 1, 0x1000, FRAG_LATER },
         { 1, 0, 0x100, FRAG_LATER }
     };
     struct packet_spec spec = udp;
@@ -73,13 +73,67 @@ test_ip4_parse_knows_fragments(void **state)
         spec.df = row[i].df;
         spec.mf = row[i].mf;
         spec.frag = row[i].frag;
+        spec.id = (uint16_t)(0xfff0 + i);
         assert_status(parse(&ip, b, packet_build(b, &spec)), IPSEC_OK);
+        assert_true(ip.id == 0xfff0 + i);
         assert_int_equal(ip.frag, row[i].want);
         assert_int_equal(ip.df, row[i].df);
     }
 }
 
 /* attacks.md 1, 3 to 7 */
+/* attacks.md 75, A-7.2-1: what would lie on top of a TCP header (RFC 3128). */
+static void
+test_ip4_minimum_offset(void **state)
+{
+    static const struct {
+        uint8_t proto;
+        uint16_t frag;
+        int want;
+    } row[] = {
+        { 6, 1, IPSEC_ERR_MALFORMED }, { 6, 2, IPSEC_OK },
+        { 6, 0x101, IPSEC_OK }, { 6, 0, IPSEC_OK },
+        { 17, 1, IPSEC_OK }, { 50, 1, IPSEC_OK }
+    };
+    struct packet_spec spec = udp;
+    struct ipsec_ip ip;
+    uint8_t b[128];
+    size_t i, len;
+
+    (void)state;
+    for (i = 0; i < 2 * COUNT(row); i++) {
+        fx_note("row %zu", i / 2);
+        spec.proto = row[i / 2].proto;
+        spec.frag = row[i / 2].frag;
+        spec.mf = i & 1;
+        len = packet_build(b, &spec);
+        assert_status(ipsec_ip4_parse(&ip, b, len), row[i / 2].want);
+    }
+}
+
+/* attacks.md 78: the end of what a datagram can hold. */
+static void
+test_ip4_fragments_end_within_a_datagram(void **state)
+{
+    struct packet_spec spec = udp;
+    struct ipsec_ip ip;
+    uint8_t b[128];
+    size_t len;
+
+    (void)state;
+    for (spec.opt_len = 0; spec.opt_len <= 40; spec.opt_len += 20) {
+        for (spec.payload = 0; spec.payload < 40; spec.payload++) {
+            len = packet_build(b, &spec);
+            put16(b + 6, (uint32_t)(65535 - len) / 8);
+            assert_status(ipsec_ip4_parse(&ip, b, len), IPSEC_OK);
+            put16(b + 6, (uint32_t)(65535 - len) / 8 + 1);
+            assert_status(ipsec_ip4_parse(&ip, b, len), IPSEC_ERR_MALFORMED);
+            put16(b + 6, 0x3fff);
+            assert_status(ipsec_ip4_parse(&ip, b, len), IPSEC_ERR_MALFORMED);
+        }
+    }
+}
+
 static void
 test_ip4_parse_refuses_what_does_not_add_up(void **state)
 {
@@ -170,6 +224,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ip4_parse_reads_the_header),
         cmocka_unit_test(test_ip4_parse_knows_fragments),
+        cmocka_unit_test(test_ip4_minimum_offset),
+        cmocka_unit_test(test_ip4_fragments_end_within_a_datagram),
         cmocka_unit_test(test_ip4_parse_refuses_what_does_not_add_up),
         cmocka_unit_test(test_ip4_length_is_its_own_not_the_links),
         cmocka_unit_test(test_ip4_checksum_is_seen_and_made),

@@ -155,6 +155,37 @@ test_ip6_parse_refuses_what_does_not_add_up(void **state)
     }
 }
 
+/* Where the Fragment header is, and what names it and the datagram. */
+static void
+test_ip6_fragment_header_is_found(void **state)
+{
+    static const struct {
+        const char *ext;
+        size_t fh, nh;
+    } row[] = {
+        { "", 0, 0 }, { "hdr", 0, 0 }, { "f", 40, 6 }, { "a", 40, 6 },
+        { "hf", 48, 40 }, { "drlh", 72, 48 }, { "hrfd", 72, 48 }
+    };
+    struct packet_spec spec;
+    struct ipsec_ip ip;
+    uint8_t b[256];
+    size_t i, len;
+
+    (void)state;
+    for (i = 0; i < COUNT(row); i++) {
+        fx_note("ext \"%s\"", row[i].ext);
+        spec = spec_of(row[i].ext);
+        len = packet_build(b, &spec);
+        if (row[i].fh != 0) {
+            put32(b + row[i].fh + 4, 0xfedcba98);
+        }
+        assert_status(parse(&ip, b, len), IPSEC_OK);
+        assert_int_equal(ip.fh, row[i].fh);
+        assert_int_equal(ip.fh_nh, row[i].nh);
+        assert_true(ip.id == (row[i].fh != 0 ? 0xfedcba98 : 0));
+    }
+}
+
 static void
 test_ip6_fragment_header_is_cut(void **state)
 {
@@ -226,6 +257,7 @@ main(void)
         cmocka_unit_test(test_ip6_parse_stops_at_a_later_fragment),
         cmocka_unit_test(test_ip6_parse_refuses_bad_chains),
         cmocka_unit_test(test_ip6_parse_refuses_what_does_not_add_up),
+        cmocka_unit_test(test_ip6_fragment_header_is_found),
         cmocka_unit_test(test_ip6_fragment_header_is_cut),
         cmocka_unit_test(test_ip6_unknown_next_header_is_the_protocol),
         cmocka_unit_test(test_ip6_set_tos_keeps_the_rest),

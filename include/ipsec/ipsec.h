@@ -236,7 +236,13 @@ struct ipsec_frag_slot {
  * Stateful fragment checking (RFC 4301 sections 7.3 and 7.4): fragments behind
  * the first have no ports, so policies with ports would not match them. Of each
  * first fragment the ports are kept in one of `len` slots, zeroed by the
- * caller, the oldest making room. For placements that don't reassemble first.
+ * caller, the oldest making room; of what came over an SA, only after it met
+ * its policy. Later fragments then go by these ports, or by a policy for OPAQUE
+ * ports where that comes first. One that overtakes the first, or whose first
+ * was forgotten, is OPAQUE as ever. A policy to PROTECT certain ports takes
+ * them only with IPSEC_POLICY_FRAGMENTS; otherwise they are IPSEC_ERR_FRAGMENT
+ * out and IPSEC_ERR_SELECTOR in, unless a policy to PROTECT OPAQUE ports is
+ * there for them (section 7.2). For placements that don't reassemble first.
  */
 struct ipsec_frag {
     struct ipsec_frag_slot *slot;
@@ -262,8 +268,8 @@ struct ipsec {
 /** Start with empty databases at time 0: every packet is discarded. Before any
  * other call.
  * IPSEC_OK, IPSEC_ERR_ARG (a required member is missing, a table's length is
- * not a power of two), IPSEC_ERR_UNSUPPORTED (flags about ICMP, built without
- * it), or IPSEC_ERR_RANDOM (hash keys). */
+ * not a power of two), IPSEC_ERR_UNSUPPORTED (flags or members for what was
+ * left out of the build), or IPSEC_ERR_RANDOM (hash keys). */
 int ipsec_init(struct ipsec *ips, const struct ipsec_config *cfg);
 
 /**
