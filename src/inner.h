@@ -422,6 +422,10 @@ int ipsec_frag_check(const struct ipsec *ips, int dir,
 #define ipsec_frag_check(ips, dir, ip, flow, policy, refuse) IPSEC_OK
 #endif
 
+/* fragment.c: bytes of a packet that its first fragment has to have over IPv6,
+ * up to the end of the upper-layer header (RFC 8200 section 4.5). */
+size_t ipsec_chain_len(const struct ipsec_ip *ip);
+
 /* tunnel.c: outer headers (RFC 4301 section 5.1.2) */
 
 size_t ipsec_tunnel_len(const struct ipsec_sa *sa);

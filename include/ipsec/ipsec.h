@@ -308,9 +308,9 @@ int ipsec_outbound(struct ipsec *ips, struct ipsec_pkt *pkt);
 /**
  * Process a packet that has arrived (RFC 4301 section 5.2), in place: ESP, in
  * UDP or not, AH, or plain. Bytes behind the IP packet's own length (link
- * padding) are let be. Fragments of ESP and AH must be reassembled first.
- * Plaintext is exposed only after its ICV was verified. No room around the
- * packet is needed.
+ * padding) are let be. Fragments of ESP and AH must be reassembled first, see
+ * netif.h. Plaintext is exposed only after its ICV was verified. No room around
+ * the packet is needed.
  *
  * @return as ipsec_outbound(); IPSEC_OK and IPSEC_BYPASS mean "deliver",
  *         IPSEC_CONSUMED "forget it".
