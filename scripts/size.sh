@@ -36,7 +36,9 @@ measure() {
                  printf "  %-24s %8d %8d %8d\n", name, $1, $2, $3 }'
     # An array as long as each structure: nm tells, for any machine.
     {
-        echo '#include "ipsec/ipsec.h"'
+        for header in include/ipsec/*.h; do
+            echo "#include \"ipsec/$(basename "$header")\""
+        done
         for name in $(structures); do
             echo "char size_of_$name[sizeof(struct $name)];"
         done

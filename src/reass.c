@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MIT */
+#include "inner.h"
+#include "ipsec/netif.h"
+
+#ifndef IPSEC_NO_FRAGMENTS
+
+/*
+ * Reassembly. A slot's memory:
+ *
+ *     headroom | IPSEC_REASS_HEADERS | payload | tailroom | bits
+ *
+ * Headers end where the payload begins. A bit for each 8 bytes of payload says
+ * that they are there: so overlaps are seen exactly, in whatever order
+ * fragments come, and nothing they say is ever a pointer or a list.
+ */
+
+#define UNIT 8u
+
+enum { SLOT_FREE, SLOT_FILLING, SLOT_DEAD, SLOT_LENT };
+
+#define ECN 0x03u
+#define ECN_CE 0x03u
+
+/* A fragment. */
+struct piece {
+    struct ipsec_ip   ip;
+    struct ipsec_flow flow;  /* local: source, remote: destination */
+    const uint8_t    *p;     /* the packet */
+    size_t            hdr;   /* headers that all fragments have */
+    size_t            start; /* of its payload, in the packet */
+    size_t            at;    /* ... and in the datagram */
+    size_t            len;
+    int               more;
+};
+
+static int
+piece_load(struct piece *piece, const struct ipsec_buf *buf)
+{
+    const uint8_t *p = buf->data;
+    int rc = ipsec_ip_parse(&piece->ip, buf);
+    uint16_t field;
+
+    if (rc != IPSEC_OK || piece->ip.frag == FRAG_NONE) {
+        return rc;
+    }
+    piece->p = p;
+    if (piece->ip.version == 4) {
+        field = get16(p + 6);
+        piece->hdr = piece->start = piece->ip.off;
+        piece->at = (field & 0x1fffu) * UNIT;
+        piece->more = (field & 0x2000u) != 0;
+    } else {
+        field = get16(p + piece->ip.fh + 2);
+        piece->hdr = piece->ip.fh;
+        piece->start = piece->hdr + 8;
+        piece->at = field & 0xfff8u;
+        piece->more = field & 1;
+    }
+    piece->len = piece->ip.len - piece->start;
+    ipsec_flow_fill(&piece->flow, IPSEC_OUT, &piece->ip, p);
+    return IPSEC_OK;
+}
+
+/* The length of a datagram, as its header is to have it. */
+static size_t
+account(const struct ipsec_ip *ip, size_t hdr, size_t payload)
+{
+    return hdr + payload - (ip->version == 6 ? IP6_HDR : 0);
+}
+
+/* Can it be part of any datagram? */
+static int
+piece_check(const struct piece *piece)
+{
+    const struct ipsec_ip *ip = &piece->ip;
+
+    if (ip->version == 4 && !ipsec_ip4_intact(piece->p)) {
+        return IPSEC_ERR_MALFORMED;
+    }
+    if (piece->len == 0 || (piece->more && piece->len % UNIT != 0) ||
+        account(ip, piece->hdr, piece->at + piece->len) > FRAG_END) {
+        return IPSEC_ERR_MALFORMED;
+    }
+    if (ip->version == 6 && ip->frag == FRAG_FIRST &&
+        ipsec_chain_len(ip) > ip->len) {
+        return IPSEC_ERR_MALFORMED; /* RFC 8200 section 4.5, RFC 7112 */
+    }
+    return IPSEC_OK;
+}
+
+/* How many units of payload a slot holds. */
+static size_t
+units_of(const struct ipsec_reass *re, const struct ipsec_reass_slot *slot)
+{
+    size_t over = (size_t)re->headroom + IPSEC_REASS_HEADERS + re->tailroom;
+    size_t room = slot->size < over ? 0 : slot->size - over;
+
+    return room / 65 * 8 + room % 65 * 8 / 65; /* 8 bytes and a bit each */
+}
+
+static uint8_t *
+payload_of(const struct ipsec_reass *re, const struct ipsec_reass_slot *slot)
+{
+    return slot->buf + re->headroom + IPSEC_REASS_HEADERS;
+}
+
+static uint8_t *
+bits_of(const struct ipsec_reass_slot *slot, size_t units)
+{
+    return slot->buf + slot->size - (units + 7) / 8;
+}
+
+/* Slots */
+
+static int
+is_of(const struct ipsec_reass_slot *slot, const struct piece *piece)
+{
+    return (slot->state == SLOT_FILLING || slot->state == SLOT_DEAD) &&
+           slot->id == piece->ip.id &&
+           (piece->ip.version == 6 || slot->proto == piece->ip.proto) &&
+           ipsec_addr_equal(&slot->src, &piece->flow.local) &&
+           ipsec_addr_equal(&slot->dst, &piece->flow.remote);
+}
+
+static void
+slot_begin(const struct ipsec_reass *re, struct ipsec_reass_slot *slot,
+           const struct piece *piece, uint32_t now)
+{
+    size_t units = units_of(re, slot);
+
+    memset(bits_of(slot, units), 0, (units + 7) / 8);
+    slot->src = piece->flow.local;
+    slot->dst = piece->flow.remote;
+    slot->id = piece->ip.id;
+    slot->until = now + re->seconds;
+    slot->total = slot->have = slot->top = slot->hdr = 0;
+    slot->proto = piece->ip.proto;
+    slot->ecn = 0;
+    slot->state = SLOT_FILLING;
+}
+
+/* The oldest that is not lent; of `src` alone unless that is NULL. A free one
+ * is older than all. */
+static struct ipsec_reass_slot *
+slot_oldest(const struct ipsec_reass *re, const struct ipsec_addr *src)
+{
+    struct ipsec_reass_slot *slot, *best = NULL;
+    size_t i;
+
+    for (i = 0; i < re->len; i++) {
+        slot = &re->slot[i];
+        if (slot->state == SLOT_FREE && src == NULL) {
+            return slot;
+        }
+        if (slot->state == SLOT_FREE || slot->state == SLOT_LENT ||
+            (src != NULL && !ipsec_addr_equal(&slot->src, src))) {
+            continue;
+        }
+        if (best == NULL || (int32_t)(slot->until - best->until) < 0) {
+            best = slot;
+        }
+    }
+    return best;
+}
+
+/* Is it as much as a source may have? */
+static int
+is_half(const struct ipsec_reass *re, const struct ipsec_addr *src)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < re->len; i++) {
+        n += re->slot[i].state != SLOT_FREE &&
+             ipsec_addr_equal(&re->slot[i].src, src);
+    }
+    return n > 0 && 2 * n >= re->len;
+}
+
+/* The slot of its datagram, or one for a new datagram; NULL: all are lent. */
+static struct ipsec_reass_slot *
+slot_for(struct ipsec_reass *re, const struct piece *piece, uint32_t now)
+{
+    const struct ipsec_addr *src = &piece->flow.local;
+    struct ipsec_reass_slot *slot;
+    size_t i;
+
+    for (i = 0; i < re->len; i++) {
+        if (is_of(&re->slot[i], piece)) {
+            return &re->slot[i];
+        }
+    }
+    slot = slot_oldest(re, is_half(re, src) ? src : NULL);
+    if (slot != NULL) {
+        re->evicted += slot->state == SLOT_FILLING;
+        slot_begin(re, slot, piece, now);
+    }
+    return slot;
+}
+
+/* One fragment more */
+
+/* How many of the units from `from` up to `to` are there. */
+static size_t
+bits_count(const uint8_t *bits, size_t from, size_t to)
+{
+    size_t n = 0;
+
+    for (; from < to; from++) {
+        n += bits[from / 8] >> (from % 8) & 1;
+    }
+    return n;
+}
+
+/* What this says about where the datagram ends: is it at odds with others? */
+static int
+is_end_wrong(const struct ipsec_reass_slot *slot, const struct piece *piece)
+{
+    size_t end = piece->at + piece->len;
+
+    if (slot->total != 0) {
+        return piece->more ? end >= slot->total : end != slot->total;
+    }
+    return !piece->more && end < slot->top;
+}
+
+/* Is it there already? IPSEC_OK: no part of it; IPSEC_CONSUMED: it is; or
+ * IPSEC_ERR_MALFORMED: at odds with what is. */
+static int
+overlap_check(const struct ipsec_reass *re,
+              const struct ipsec_reass_slot *slot, const struct piece *piece)
+{
+    const uint8_t *bits = bits_of(slot, units_of(re, slot));
+    size_t from = piece->at / UNIT;
+    size_t to = (piece->at + piece->len + UNIT - 1) / UNIT;
+    size_t n = bits_count(bits, from, to);
+
+    if (n == 0) {
+        return IPSEC_OK;
+    }
+    if (n < to - from || (!piece->more && slot->total == 0) ||
+        memcmp(payload_of(re, slot) + piece->at, piece->p + piece->start,
+               piece->len) != 0) {
+        return IPSEC_ERR_MALFORMED;
+    }
+    return IPSEC_CONSUMED;
+}
+
+/* The first fragment's headers are the datagram's. */
+static void
+headers_copy(const struct ipsec_reass *re, struct ipsec_reass_slot *slot,
+             const struct piece *piece)
+{
+    uint8_t *to = payload_of(re, slot) - piece->hdr;
+
+    memcpy(to, piece->p, piece->hdr);
+    if (piece->ip.version == 6) {
+        to[piece->ip.fh_nh] = piece->p[piece->ip.fh];
+    }
+    slot->hdr = (uint16_t)piece->hdr;
+}
+
+static void
+piece_copy(const struct ipsec_reass *re, struct ipsec_reass_slot *slot,
+           const struct piece *piece)
+{
+    uint8_t *bits = bits_of(slot, units_of(re, slot));
+    size_t end = piece->at + piece->len, i;
+
+    memcpy(payload_of(re, slot) + piece->at, piece->p + piece->start,
+           piece->len);
+    for (i = piece->at / UNIT; i * UNIT < end; i++) {
+        bits[i / 8] |= (uint8_t)(1u << (i % 8));
+    }
+    slot->have = (uint16_t)(slot->have + piece->len);
+    slot->top = (uint16_t)(end > slot->top ? end : slot->top);
+    if (!piece->more) {
+        slot->total = (uint16_t)end;
+    }
+    if (piece->at == 0) {
+        headers_copy(re, slot, piece);
+    }
+}
+
+static int
+piece_add(struct ipsec_reass *re, struct ipsec_reass_slot *slot,
+          const struct piece *piece)
+{
+    int rc;
+
+    if (piece->at + piece->len > units_of(re, slot) * UNIT ||
+        (piece->at == 0 && piece->hdr > IPSEC_REASS_HEADERS)) {
+        re->malformed++;
+        return IPSEC_ERR_MALFORMED;
+    }
+    rc = is_end_wrong(slot, piece) ? IPSEC_ERR_MALFORMED
+                                   : overlap_check(re, slot, piece);
+    if (rc != IPSEC_OK) {
+        re->overlaps += rc < 0;
+        return rc;
+    }
+    slot->ecn |= (uint8_t)(1u << (piece->ip.tos & ECN));
+    if ((slot->ecn & 1u) && slot->ecn != 1u) {
+        re->malformed++;
+        return IPSEC_ERR_ECN;
+    }
+    piece_copy(re, slot, piece);
+    return IPSEC_OK;
+}
+
+/* All is there: one header for it, RFC 3168 section 5.3. */
+static int
+datagram_end(struct ipsec_reass *re, struct ipsec_reass_slot *slot,
+             const struct ipsec_ip *ip, struct ipsec_buf *buf)
+{
+    uint8_t *p = payload_of(re, slot) - slot->hdr;
+    size_t len = account(ip, slot->hdr, slot->total);
+
+    if (len > FRAG_END) {
+        re->malformed++; /* the first has longer headers than the last */
+        return IPSEC_ERR_MALFORMED;
+    }
+    if (ip->version == 4) {
+        put16(p + 2, (uint32_t)len);
+        put16(p + 6, get16(p + 6) & 0xc000u);
+        p[1] |= slot->ecn >> ECN_CE ? ECN_CE : 0;
+        ipsec_ip4_seal(p);
+    } else {
+        put16(p + 4, (uint32_t)len);
+        p[1] |= slot->ecn >> ECN_CE ? ECN_CE << 4 : 0;
+    }
+    buf->head = slot->buf;
+    buf->data = p;
+    buf->end = slot->buf + slot->size;
+    buf->len = (size_t)slot->hdr + slot->total;
+    slot->state = SLOT_LENT;
+    re->datagrams++;
+    return IPSEC_OK;
+}
+
+/* see netif.h */
+int
+ipsec_reass(struct ipsec_reass *re, struct ipsec_buf *buf, uint32_t now)
+{
+    struct ipsec_reass_slot *slot;
+    struct piece piece;
+    int rc = piece_load(&piece, buf);
+
+    if (rc == IPSEC_OK && piece.ip.frag == FRAG_NONE) {
+        return rc;
+    }
+    ipsec_reass_tick(re, now);
+    if (rc != IPSEC_OK || piece_check(&piece) != IPSEC_OK) {
+        re->malformed++;
+        return IPSEC_ERR_MALFORMED;
+    }
+    slot = slot_for(re, &piece, now);
+    if (slot == NULL) {
+        return IPSEC_ERR_BUSY;
+    }
+    if (slot->state == SLOT_DEAD) {
+        return IPSEC_ERR_MALFORMED;
+    }
+    rc = piece_add(re, slot, &piece);
+    if (rc == IPSEC_OK) {
+        rc = slot->hdr == 0 || slot->have != slot->total
+            ? IPSEC_CONSUMED : datagram_end(re, slot, &piece.ip, buf);
+    }
+    if (rc < 0) {
+        slot->state = SLOT_DEAD; /* with all that comes of it: RFC 5722 */
+    }
+    return rc;
+}
+
+/* see netif.h */
+void
+ipsec_reass_release(struct ipsec_reass *re, const uint8_t *head)
+{
+    size_t i;
+
+    for (i = 0; i < re->len; i++) {
+        if (re->slot[i].state == SLOT_LENT && re->slot[i].buf == head) {
+            re->slot[i].state = SLOT_FREE;
+        }
+    }
+}
+
+/* see netif.h */
+void
+ipsec_reass_tick(struct ipsec_reass *re, uint32_t now)
+{
+    struct ipsec_reass_slot *slot;
+    size_t i;
+
+    for (i = 0; i < re->len; i++) {
+        slot = &re->slot[i];
+        if ((slot->state == SLOT_FILLING || slot->state == SLOT_DEAD) &&
+            (int32_t)(now - slot->until) >= 0) {
+            re->timeouts += slot->state == SLOT_FILLING;
+            slot->state = SLOT_FREE;
+        }
+    }
+}
+
+#else
+
+/* see netif.h */
+int
+ipsec_reass(struct ipsec_reass *re, struct ipsec_buf *buf, uint32_t now)
+{
+    (void)re;
+    (void)buf;
+    (void)now;
+    return IPSEC_ERR_UNSUPPORTED;
+}
+
+/* see netif.h */
+void
+ipsec_reass_release(struct ipsec_reass *re, const uint8_t *head)
+{
+    (void)re;
+    (void)head;
+}
+
+/* see netif.h */
+void
+ipsec_reass_tick(struct ipsec_reass *re, uint32_t now)
+{
+    (void)re;
+    (void)now;
+}
+
+#endif
