@@ -84,4 +84,5 @@ says select IPSEC_NO_MULTICAST "$ok $no ARG $no ARG OK OK lane 5"
 says select IPSEC_NO_DSCP "$ok OK OK OK OK $no ARG lane 0"
 says select IPSEC_NO_ADDITIONS \
     "OK $no $no $no PORTS $no $no ARG $no ARG $no ARG lane 0"
+says fragments IPSEC_NO_FRAGMENTS 'refused'
 exit $bad

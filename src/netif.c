@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include "inner.h"
+#include "ipsec/netif.h"
+
+/* The binding to a stack or a wire: see netif.h. */
+
+#ifndef IPSEC_NO_FRAGMENTS
+
+/* Nobody needs the packet any more. */
+static void
+finish(const struct ipsec_netif *nif, struct ipsec_pkt *pkt)
+{
+    if (nif->reass_out != NULL) {
+        ipsec_reass_release(nif->reass_out, pkt->buf.head);
+    }
+    if (nif->reass_in != NULL) {
+        ipsec_reass_release(nif->reass_in, pkt->buf.head);
+    }
+    if (nif->release != NULL) {
+        nif->release(nif->user, pkt);
+    }
+}
+
+/* Cut it for the link. IPSEC_OK, or why it can't be: nothing was sent. */
+static int
+send_cut(struct ipsec_netif *nif, struct ipsec_pkt *pkt)
+{
+    struct ipsec_buf frag = { nif->frag, nif->frag, NULL, 0 };
+    size_t off = 0;
+    int rc;
+
+    if (nif->frag == NULL ||
+        (pkt->buf.data[0] >> 4 == 6 && pkt->layers == 0 &&
+         (pkt->flags & IPSEC_PKT_FRAG_OK) == 0)) {
+        return IPSEC_ERR_TOO_BIG; /* only its source may */
+    }
+    frag.end = frag.head + nif->mtu;
+    nif->id++;
+    for (;;) {
+        rc = ipsec_fragment(&pkt->buf, nif->mtu, nif->id, &off, &frag);
+        if (rc != IPSEC_OK) {
+            return rc == IPSEC_CONSUMED ? IPSEC_OK : rc;
+        }
+        nif->transmit(nif->user, pkt, &frag);
+    }
+}
+
+/* ipsec_outbound() has answered `rc`. */
+static void
+out_end(struct ipsec_netif *nif, struct ipsec_pkt *pkt, int rc)
+{
+    if (rc == IPSEC_PENDING) {
+        return;
+    }
+    if (rc >= 0 && nif->mtu != 0 && pkt->buf.len > nif->mtu) {
+        rc = send_cut(nif, pkt);
+        if (rc == IPSEC_ERR_TOO_BIG) {
+            pkt->mtu = nif->mtu;
+        }
+    } else if (rc >= 0) {
+        nif->transmit(nif->user, pkt, &pkt->buf);
+    }
+    if (rc < 0) {
+        nif->drop(nif->user, pkt, rc);
+    }
+    finish(nif, pkt);
+}
+
+/* ipsec_inbound() has answered `rc`. */
+static void
+in_end(const struct ipsec_netif *nif, struct ipsec_pkt *pkt, int rc)
+{
+    if (rc == IPSEC_PENDING) {
+        return;
+    }
+    if (rc < 0) {
+        nif->drop(nif->user, pkt, rc);
+    } else if (rc != IPSEC_CONSUMED) {
+        nif->deliver(nif->user, pkt);
+    }
+    finish(nif, pkt);
+}
+
+/* May this fragment be one of IPsec, to be opened here? Over IPv6 destination
+ * options may be ahead of ESP, where only the first fragment shows it. */
+static int
+is_ipsec(const struct ipsec_netif *nif, const struct ipsec_ip *ip,
+         const uint8_t *p)
+{
+    uint8_t proto = ip->fh != 0 ? p[ip->fh] : ip->proto;
+
+    return proto == IPSEC_PROTO_ESP || proto == IPSEC_PROTO_AH ||
+           (ip->version == 6 && proto == PROTO_DSTOPTS) ||
+           (proto == PROTO_UDP && nif->ips->cfg->natt_port != 0);
+}
+
+/* Is it to be put together before policy sees it? */
+static int
+is_wanted(const struct ipsec_netif *nif, const struct ipsec_pkt *pkt)
+{
+    struct ipsec_ip ip;
+
+    if (nif->reass_in == NULL ||
+        ipsec_ip_parse(&ip, &pkt->buf) != IPSEC_OK) {
+        return 0;
+    }
+    return (nif->flags & IPSEC_NETIF_REASS_CLEAR) ||
+           ((pkt->flags & IPSEC_PKT_TRANSIT) == 0 &&
+            is_ipsec(nif, &ip, pkt->buf.data));
+}
+
+/* see netif.h */
+void
+ipsec_netif_output(struct ipsec_netif *nif, struct ipsec_pkt *pkt)
+{
+    const uint8_t *head = pkt->buf.head;
+    int rc = IPSEC_OK;
+
+    pkt->layers = 0;
+    if (nif->reass_out != NULL && (pkt->flags & IPSEC_PKT_TRANSIT) == 0) {
+        rc = ipsec_reass(nif->reass_out, &pkt->buf, ipsec_now(nif->ips));
+        if (pkt->buf.head != head) {
+            pkt->flags |= IPSEC_PKT_FRAG_OK; /* its source has cut it, too */
+        }
+    }
+    if (rc == IPSEC_OK) {
+        rc = ipsec_outbound(nif->ips, pkt);
+    }
+    if (rc == IPSEC_CONSUMED) {
+        finish(nif, pkt);
+    } else {
+        out_end(nif, pkt, rc);
+    }
+}
+
+/* see netif.h */
+void
+ipsec_netif_input(struct ipsec_netif *nif, struct ipsec_pkt *pkt)
+{
+    int rc = IPSEC_OK;
+
+    pkt->layers = 0;
+    if (is_wanted(nif, pkt)) {
+        rc = ipsec_reass(nif->reass_in, &pkt->buf, ipsec_now(nif->ips));
+    }
+    if (rc == IPSEC_OK) {
+        rc = ipsec_inbound(nif->ips, pkt);
+    }
+    in_end(nif, pkt, rc);
+}
+
+/* see netif.h */
+void
+ipsec_netif_resume(struct ipsec_netif *nif, struct ipsec_pkt *pkt, int result)
+{
+    int in = pkt->op.open;
+    int rc = ipsec_resume(nif->ips, pkt, result);
+
+    if (in) {
+        in_end(nif, pkt, rc);
+    } else {
+        out_end(nif, pkt, rc);
+    }
+}
+
+#else
+
+static void
+refuse(const struct ipsec_netif *nif, struct ipsec_pkt *pkt)
+{
+    nif->drop(nif->user, pkt, IPSEC_ERR_UNSUPPORTED);
+    if (nif->release != NULL) {
+        nif->release(nif->user, pkt);
+    }
+}
+
+/* see netif.h */
+void
+ipsec_netif_output(struct ipsec_netif *nif, struct ipsec_pkt *pkt)
+{
+    refuse(nif, pkt);
+}
+
+/* see netif.h */
+void
+ipsec_netif_input(struct ipsec_netif *nif, struct ipsec_pkt *pkt)
+{
+    refuse(nif, pkt);
+}
+
+/* see netif.h */
+void
+ipsec_netif_resume(struct ipsec_netif *nif, struct ipsec_pkt *pkt, int result)
+{
+    (void)result;
+    refuse(nif, pkt);
+}
+
+#endif
