@@ -44,11 +44,47 @@ def datagram(payload, version):
             bytes(range(32)) + udp)
 
 
+def steps(rng):
+    """Datagrams in fragments, in some order, now and then one again."""
+    pieces = []
+    for which in range(4):
+        units = [rng.randrange(1, 16) for _ in range(rng.randrange(2, 8))]
+        for i, n in enumerate(units):
+            more = 4 if i + 1 < len(units) else 0
+            size = n if more else rng.choice((n, 128 + rng.randrange(1, 99)))
+            pieces.append(bytes((which | more, sum(units[:i]), size,
+                                 0, 0, 0, 0, 0)))
+    pieces += rng.sample(pieces, 2)
+    rng.shuffle(pieces)
+    late = bytes((0xf8 | rng.randrange(8), 3, 2, rng.randrange(8), 251, 1,
+                  0, 0))
+    pieces.insert(rng.randrange(len(pieces)), late)
+    return b"\0" + b"".join(pieces)
+
+
+def reass(rng):
+    for _ in range(30):
+        yield steps(rng)
+    for name in ("esp_packets.txt", "ah_packets.txt"):
+        for i, (_, data) in enumerate(packets(name)):
+            yield bytes((2, 60 + i % 40, i * 32 & 63)) + data
+            first = bytearray(data)
+            if first[0] >> 4 == 4:
+                first[6] = 0x20
+            last = bytearray(first)
+            last[6:8] = bytes((0, rng.randrange(40)))
+            both = b""
+            for p in (first, last):
+                both += bytes((len(p) >> 8 & 7, len(p) & 255, 1)) + p
+            yield b"\1" + both
+
+
 def main():
     top = sys.argv[1]
     rng = random.Random(1)
     seeds = {"inbound": [], "outbound": [], "flow": [], "spd": [],
-             "icmp": [], "udp4500": []}
+             "icmp": [], "udp4500": [],
+             "reass": list(reass(random.Random(2)))}
     for name in ("esp_packets.txt", "ah_packets.txt"):
         for i, (key, data) in enumerate(packets(name)):
             seeds["flow"].append(data)
