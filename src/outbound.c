@@ -30,7 +30,8 @@ static struct ipsec_policy *
 policy_of(const struct ipsec *ips, struct ipsec_pkt *pkt,
           const struct ipsec_flow *flow)
 {
-    struct ipsec_hint *hint = pkt->hint;
+    /* what is said of a fragment without ports is not for whole packets */
+    struct ipsec_hint *hint = flow->opaque ? NULL : pkt->hint;
     struct ipsec_policy *policy;
 
     if (hint != NULL && hint->policy != NULL &&

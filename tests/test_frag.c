@@ -338,6 +338,36 @@ test_frag_options_may_hide_the_ports(void **state)
     }
 }
 
+/* A hint is of a whole packet's flow. What the policy for any port says of a
+ * fragment must not become what is done with whole packets. */
+static void
+test_frag_hint_is_not_taken_from_fragments(void **state)
+{
+    struct packet_spec spec[2];
+    struct ipsec_hint hint = { NULL, 0 };
+    struct fx_pkt p;
+    int i;
+
+    (void)state;
+    fx_init(&fx, 0);
+    policy_set(&port, IPSEC_ACTION_DISCARD, 119, 119, 10);
+    policy_set(&other, IPSEC_ACTION_BYPASS, 0, 0, 20);
+    other.sel.set = 0;
+    assert_status(ipsec_spd_add(&fx.ips, &port), IPSEC_OK);
+    assert_status(ipsec_spd_add(&fx.ips, &other), IPSEC_OK);
+    spec[0] = piece(0, IPSEC_OUT, LATER, 1, 119);
+    spec[1] = piece(0, IPSEC_OUT, FIRST, 2, 119);
+    spec[1].mf = 0;
+    for (i = 0; i < 4; i++) {
+        fx_pkt_build(&p, &spec[i & 1], 0, 0);
+        p.pkt.hint = &hint;
+        assert_status(ipsec_outbound(&fx.ips, &p.pkt),
+                      i & 1 ? IPSEC_ERR_DISCARD : IPSEC_BYPASS);
+        fx_pkt_free(&p);
+    }
+    assert_true(hint.policy == &port);
+}
+
 /* Tunnels, from here on: hosts behind the pair's gateways. */
 
 static void
@@ -563,6 +593,7 @@ main(void)
         cmocka_unit_test(test_frag_the_oldest_makes_room),
         cmocka_unit_test(test_frag_tiny_firsts_show_nothing),
         cmocka_unit_test(test_frag_options_may_hide_the_ports),
+        cmocka_unit_test(test_frag_hint_is_not_taken_from_fragments),
         cmocka_unit_test(test_frag_protect_out_needs_the_flag),
         cmocka_unit_test(test_frag_protect_in_needs_the_flag),
         cmocka_unit_test(test_frag_ports_need_a_protocol),

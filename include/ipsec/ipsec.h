@@ -70,7 +70,8 @@ struct ipsec_stats {
 /** A policy that a caller remembers. Zeroed: none. It must belong to one
  * context and to one flow (addresses, protocol, ports), as that of a connected
  * socket does: the library looks it up again when the SPD has changed, but not
- * whether a packet of another flow would have a better one. */
+ * whether a packet of another flow would have a better one. Packets without
+ * ports, later fragments among them, neither use nor change it. */
 struct ipsec_hint {
     struct ipsec_policy *policy;
     uint32_t             generation;
