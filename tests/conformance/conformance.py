@@ -378,6 +378,10 @@ def disable(tree, row, change):
 def attempt(tree, row, changes):
     """Each change must make one of the row's tests fail, and each test must
     fail for one of them: what is wrong, or ""."""
+    missing = [r for r in row.functions if not is_defined(r)] + \
+        [t for t in row.tests if test_path(t[0]) is None]
+    if missing:
+        return "there is no %s:%s" % missing[0]
     tests = {case for _, case in row.tests}
     unmoved = set(tests)
     for change in changes:
