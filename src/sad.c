@@ -413,6 +413,33 @@ ipsec_sad_remove(struct ipsec *ips, struct ipsec_sa *sa)
     return IPSEC_OK;
 }
 
+/* see sad.h */
+int
+ipsec_sad_quarantine(struct ipsec *ips, struct ipsec_sa *sa, uint32_t seconds)
+{
+#ifdef IPSEC_NO_QUARANTINE
+    (void)ips;
+    (void)sa;
+    (void)seconds;
+    return IPSEC_ERR_UNSUPPORTED;
+#else
+    int rc;
+
+    if (sa->dir != IPSEC_IN || sa->state != IPSEC_SA_MATURE || seconds == 0 ||
+        seconds > INT32_MAX) {
+        return IPSEC_ERR_ARG;
+    }
+    rc = ipsec_sad_remove(ips, sa);
+    if (rc == IPSEC_OK) {
+        sa->state = IPSEC_SA_LARVAL;
+        sa->until = ips->now + seconds;
+        sa->warned = 0;
+        link_in(ips, sa);
+    }
+    return rc;
+#endif
+}
+
 /* see inner.h */
 void
 ipsec_sa_hold(struct ipsec_pkt *pkt, struct ipsec_sa *sa)

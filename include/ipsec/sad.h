@@ -241,7 +241,8 @@ int ipsec_sad_remove(struct ipsec *ips, struct ipsec_sa *sa);
  *
  * @return IPSEC_OK       it is larval; its key and window are free
  *         IPSEC_PENDING  as of ipsec_sad_remove(): the SPI is free
- *         IPSEC_ERR_ARG  it was not in, is outbound, or larval
+ *         IPSEC_ERR_ARG  it was not in, is outbound, or larval; `seconds`
+ *         IPSEC_ERR_UNSUPPORTED  built without it
  */
 int ipsec_sad_quarantine(struct ipsec *ips, struct ipsec_sa *sa,
                          uint32_t seconds);
