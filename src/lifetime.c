@@ -98,6 +98,29 @@ due(const struct ipsec *ips, const struct ipsec_sa *sa)
     return bits;
 }
 
+#ifdef IPSEC_NO_AUDIT_DETAILS
+#define noted(ips, sa, fresh, event) (event)
+#else
+/* `event` is to be raised: which of the limits is behind it (RFC 4301 section
+ * 4.4.2.1)? Those of `fresh` were reached now. */
+static int
+noted(const struct ipsec *ips, struct ipsec_sa *sa, unsigned fresh, int event)
+{
+    const struct ipsec_lifetime *life = sa->life;
+    int hard = event == IPSEC_EVENT_HARD;
+
+    sa->reason = IPSEC_REASON_SEQ;
+    if (fresh & (hard ? HARD : SOFT)) {
+        sa->reason = IPSEC_REASON_TIME;
+        if (sa->state != IPSEC_SA_LARVAL &&
+            !reached(ips->now - sa->born, hard ? life->hard_s : life->soft_s)) {
+            sa->reason = IPSEC_REASON_BYTES;
+        }
+    }
+    return event;
+}
+#endif
+
 /* The event that `sa` has yet to raise, now noted as raised; or 0. */
 static int
 event_take(const struct ipsec *ips, struct ipsec_sa *sa)
@@ -111,11 +134,11 @@ event_take(const struct ipsec *ips, struct ipsec_sa *sa)
     old = sa->warned;
     sa->warned |= bits;
     if ((bits & ANY_HARD) && (old & ANY_HARD) == 0) {
-        return IPSEC_EVENT_HARD;
+        return noted(ips, sa, bits & ~old, IPSEC_EVENT_HARD);
     }
     if (((bits & ANY_SOFT) && (old & (ANY_SOFT | ANY_HARD)) == 0) ||
         ((bits & ~old & SOFT_SEQ) && (old & RENEWED))) {
-        return IPSEC_EVENT_SOFT;
+        return noted(ips, sa, bits & ~old, IPSEC_EVENT_SOFT);
     }
     return 0;
 }
