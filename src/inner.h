@@ -200,6 +200,13 @@ void ipsec_replay_update(struct ipsec_sa *sa, uint64_t seq);
 int ipsec_life_check(const struct ipsec *ips, const struct ipsec_sa *sa,
                      uint64_t seq);
 
+/* The flag, where this was built with it. */
+#ifdef IPSEC_NO_ROLLOVER
+#define ROLLOVER 0u
+#else
+#define ROLLOVER IPSEC_SA_ROLLOVER
+#endif
+
 /* IPSEC_OK, or IPSEC_ERR_LIFETIME: limits that contradict each other, or
  * leave an SA that has used `seq` numbers nothing. */
 int ipsec_life_valid(const struct ipsec_lifetime *life, uint64_t seq,

@@ -27,7 +27,8 @@ reached(uint64_t value, uint64_t limit)
 static uint64_t
 seq_max(const struct ipsec_lifetime *life, uint16_t flags)
 {
-    uint64_t max = (flags & IPSEC_SA_ESN) ? UINT64_MAX : UINT32_MAX;
+    uint64_t max = (flags & (IPSEC_SA_ESN | ROLLOVER))
+        ? UINT64_MAX : UINT32_MAX;
 
     if (life != NULL && life->hard_seq != 0 && life->hard_seq < max) {
         max = life->hard_seq;

@@ -36,7 +36,7 @@ udp_set(struct ipsec_sa *sa, unsigned nat_csum, uint16_t local,
     (IPSEC_SA_ESN | IPSEC_SA_NO_REPLAY | IPSEC_SA_NEGOTIATED |                \
      NATT_FLAGS | IPSEC_SA_DF_COPY | IPSEC_SA_DF_SET | IPSEC_SA_DSCP_SET |    \
      IPSEC_SA_NO_ECN | IPSEC_SA_LABEL_COPY | IPSEC_SA_AH_ALIGN8 |             \
-     GROUP_FLAGS)
+     GROUP_FLAGS | ROLLOVER)
 
 #ifdef IPSEC_NO_DSCP
 #define map_refused(q)  ((q)->dscp_map != NULL)
@@ -229,6 +229,16 @@ check_shape(const struct ipsec_sa *sa, const struct ipsec_sa_params *q)
     return ipsec_addr_pair(&q->local, &q->remote) ? IPSEC_OK : IPSEC_ERR_ADDR;
 }
 
+/* Numbers may begin again (RFC 4303 section 3.3.3) where they are no nonces,
+ * nobody tells packets apart by them, and none are reserved. */
+static int
+may_roll_over(const struct ipsec_sa_params *q, const struct ipsec_alg *alg)
+{
+    return (alg->flags & ALG_COUNTER) == 0 && (q->flags & IPSEC_SA_ESN) == 0 &&
+           (q->dir == IPSEC_OUT || (q->flags & IPSEC_SA_NO_REPLAY)) &&
+           (q->life == NULL || q->life->hard_seq == 0);
+}
+
 /* Sequence numbers, window and lifetime. */
 static int
 check_numbers(const struct ipsec_sa_params *q, const struct ipsec_alg *alg)
@@ -241,6 +251,9 @@ check_numbers(const struct ipsec_sa_params *q, const struct ipsec_alg *alg)
     if ((alg->flags & ALG_COUNTER) && (q->flags & IPSEC_SA_NEGOTIATED) == 0 &&
         q->dir == IPSEC_OUT && (q->life == NULL || q->life->hard_seq == 0)) {
         return IPSEC_ERR_STATIC_KEY; /* RFC 4106 section 2 */
+    }
+    if ((q->flags & ROLLOVER) && !may_roll_over(q, alg)) {
+        return IPSEC_ERR_UNSUPPORTED;
     }
     return ipsec_life_valid(q->life, q->seq, q->flags);
 }

@@ -142,7 +142,8 @@ enum ipsec_reason {
 /** An SA. Zeroed memory of the caller's; only read the upper part. */
 struct ipsec_sa {
     uint64_t            packets, bytes;
-    uint64_t            seq;       /**< last used, or highest accepted */
+    uint64_t            seq;       /**< last used, or highest accepted; out,
+                                    *   with ROLLOVER: the low half is sent */
     size_t              drop_auth, drop_replay, drop_other;
     void               *user;      /**< the caller's; never touched */
     uint32_t            spi, reqid;
