@@ -22,6 +22,7 @@ FAULT(dir_3, q->dir = 3)
 FAULT(reqid_0, q->reqid = 0)
 FAULT(mode_0, q->mode = 0)
 FAULT(mode_3, q->mode = 3)
+FAULT(mode_4, q->mode = 4)
 FAULT(dscp_64, q->dscp = 64; q->flags |= IPSEC_SA_DSCP_SET)
 FAULT(dscp_63, q->dscp = 63; q->flags |= IPSEC_SA_DSCP_SET)
 FAULT(no_key_memory, q->key = NULL)
@@ -132,7 +133,9 @@ static const struct fault faults[] = {
     GOOD(nothing, CBC192, OUT), GOOD(nothing, NULL_SHA256, IN),
     BAD(dir_0, GCM128, OUT, ARG), BAD(dir_3, GCM128, OUT, ARG),
     BAD(reqid_0, GCM128, OUT, ARG), BAD(reqid_0, GCM128, IN, ARG),
-    BAD(mode_0, GCM128, OUT, ARG), BAD(mode_3, GCM128, IN, ARG),
+    BAD(mode_0, GCM128, OUT, ARG), BAD(mode_4, GCM128, IN, ARG),
+    BAD(mode_3, GCM128, IN, UNSUPPORTED),
+    BAD(mode_3, GCM128, OUT, UNSUPPORTED),
     BAD(dscp_64, GCM128, OUT, ARG), GOOD(dscp_63, GCM128, OUT),
     BAD(no_key_memory, GCM128, IN, ARG),
     BAD(proto_ah, GCM128, OUT, UNSUPPORTED),
@@ -268,8 +271,8 @@ static void
 test_sad_add_knows_its_flags(void **state)
 {
     static const uint16_t known = 0x0001 | 0x0002 | 0x0004 | 0x0008 | 0x0010 |
-                                  0x0080 | 0x0100 | 0x0200 | 0x0400 | 0x1000 |
-                                  0x2000;
+                                  0x0080 | 0x0100 | 0x0200 | 0x0400 | 0x0800 |
+                                  0x1000 | 0x2000;
     static const uint16_t group = 0x0020 | 0x0040; /* inbound only */
     unsigned bit;
 
