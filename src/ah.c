@@ -128,7 +128,7 @@ ipsec_ah_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
     uint8_t *payload = ah + len_of(ah);
     size_t len = ip->len - ip->off - len_of(ah);
 
-    if (sa->mode == IPSEC_MODE_TUNNEL) {
+    if (ipsec_layer_tunnel(pkt, sa, next)) {
         buf->data = payload;
         buf->len = len;
         return ipsec_tunnel_unwrap(buf, next, ip->tos);

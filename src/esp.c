@@ -195,7 +195,7 @@ ipsec_esp_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
     if (next == PROTO_NONE) {
         return IPSEC_CONSUMED; /* dummy packet (RFC 4303 section 2.6) */
     }
-    if (sa->mode == IPSEC_MODE_TUNNEL) {
+    if (ipsec_layer_tunnel(pkt, sa, next)) {
         buf->data = body;
         buf->len = len;
         return ipsec_tunnel_unwrap(buf, next, ip->tos);

@@ -336,7 +336,8 @@ is_same_way(const struct ipsec_pkt *pkt, const struct ipsec_policy *policy,
         i--;
         if (quoted->action != IPSEC_ACTION_PROTECT ||
             quoted->reqid != pkt->sa[i]->reqid ||
-            ipsec_policy_accepts(quoted, pkt->sa[i]) != IPSEC_OK) {
+            ipsec_policy_accepts(quoted, pkt->sa[i]) != IPSEC_OK ||
+            !ipsec_layer_fits(pkt, i, quoted)) {
             return 0;
         }
     }

@@ -92,7 +92,8 @@ bundle_check(struct ipsec_pkt *pkt, const struct ipsec_policy *policy)
         if (pkt->sa[--i]->reqid != policy->reqid) {
             return IPSEC_ERR_SELECTOR;
         }
-        if (ipsec_policy_accepts(policy, pkt->sa[i]) != IPSEC_OK) {
+        if (ipsec_policy_accepts(policy, pkt->sa[i]) != IPSEC_OK ||
+            !ipsec_layer_fits(pkt, i, policy)) {
             return IPSEC_ERR_MODE;
         }
         passed |= 1u << i;
@@ -236,6 +237,14 @@ sa_find(const struct ipsec *ips, struct ipsec_pkt *pkt, struct view *view,
     return is_for_us(pkt) ? IPSEC_ERR_NO_SA : IPSEC_OK;
 }
 
+/* Is it from the SA's peer? In UDP that is asked later. */
+static int
+source_fits(const struct ipsec_sa *sa, const struct view *view)
+{
+    return IP_UDP(&view->ip) != 0 || !HAS_SENDER(sa) ||
+           ipsec_addr_equal(&view->flow.remote, &sa->remote);
+}
+
 /* Begin to open a layer. */
 static int
 layer_open(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
@@ -246,9 +255,7 @@ layer_open(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
     if (!udp_accepts(sa, &view->ip)) {
         return IPSEC_ERR_MODE;
     }
-    if (sa->mode == IPSEC_MODE_TRANSPORT && IP_UDP(&view->ip) == 0 &&
-        HAS_SENDER(sa) &&
-        !ipsec_addr_equal(&view->flow.remote, &sa->remote)) {
+    if (sa->mode == IPSEC_MODE_TRANSPORT && !source_fits(sa, view)) {
         return IPSEC_ERR_SELECTOR; /* its addresses are the packet's */
     }
     if (sa->in_flight == UINT16_MAX) {
@@ -277,6 +284,10 @@ layer_opened(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
     }
     sa->used = ips->now;
     rc = ipsec_layer_opened(pkt, sa, &view->ip);
+    if (rc == IPSEC_OK && IS_WILD(sa) && !source_fits(sa, view) &&
+        ipsec_layer_mode(pkt, pkt->layers - 1u) == IPSEC_MODE_TRANSPORT) {
+        rc = IPSEC_ERR_SELECTOR; /* as in layer_open(), known only now */
+    }
     rc = udp_opened(ips, pkt, sa, view, sa->seq > seq, rc);
     ipsec_life_warn(ips, sa);
     return rc;

@@ -329,6 +329,24 @@ void ipsec_layer_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip);
 int ipsec_layer_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
                      const struct ipsec_sa *sa, const struct ipsec_ip *ip);
 
+/* Wild-card mode: did the layer just opened, that of `sa`, in which `next`
+ * comes next, hold a whole packet? Kept in pkt->tunnels, from where the mode of
+ * layer `i` is known; and is that the one that `policy` asks for, whose SA was
+ * accepted? */
+#ifdef IPSEC_NO_MODE_ANY
+#define IS_WILD(sa) 0
+#define ipsec_layer_tunnel(pkt, sa, next) ((sa)->mode == IPSEC_MODE_TUNNEL)
+#define ipsec_layer_mode(pkt, i) ((pkt)->sa[i]->mode)
+#define ipsec_layer_fits(pkt, i, policy) 1
+#else
+#define IS_WILD(sa) ((sa)->mode == IPSEC_MODE_ANY)
+int ipsec_layer_tunnel(struct ipsec_pkt *pkt, const struct ipsec_sa *sa,
+                       uint8_t next);
+int ipsec_layer_mode(const struct ipsec_pkt *pkt, size_t i);
+int ipsec_layer_fits(const struct ipsec_pkt *pkt, size_t i,
+                     const struct ipsec_policy *policy);
+#endif
+
 /* The ICV held: window, trailer, headers. IPSEC_OK, IPSEC_CONSUMED, or an
  * error. */
 int ipsec_layer_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,

@@ -101,6 +101,42 @@ ipsec_layer_check(const struct ipsec *ips, struct ipsec_pkt *pkt,
     return rc == IPSEC_OK ? ipsec_layer_life(ips, pkt, sa) : rc;
 }
 
+#ifndef IPSEC_NO_MODE_ANY
+
+/* see inner.h */
+int
+ipsec_layer_tunnel(struct ipsec_pkt *pkt, const struct ipsec_sa *sa,
+                   uint8_t next)
+{
+    unsigned layer = 1u << (pkt->layers - 1);
+
+    if (sa->mode == IPSEC_MODE_TUNNEL ||
+        (sa->mode == IPSEC_MODE_ANY &&
+         (next == PROTO_IPIP || next == PROTO_IPV6))) {
+        pkt->tunnels = (uint8_t)(pkt->tunnels | layer);
+        return 1;
+    }
+    pkt->tunnels = (uint8_t)(pkt->tunnels & ~layer);
+    return 0;
+}
+
+/* see inner.h */
+int
+ipsec_layer_mode(const struct ipsec_pkt *pkt, size_t i)
+{
+    return pkt->tunnels >> i & 1 ? IPSEC_MODE_TUNNEL : IPSEC_MODE_TRANSPORT;
+}
+
+/* see inner.h */
+int
+ipsec_layer_fits(const struct ipsec_pkt *pkt, size_t i,
+                 const struct ipsec_policy *policy)
+{
+    return policy->mode == 0 || policy->mode == ipsec_layer_mode(pkt, i);
+}
+
+#endif
+
 /* see inner.h */
 int
 ipsec_layer_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,

@@ -201,17 +201,31 @@ check_ports(int proto, uint16_t local, uint16_t remote)
     return local != 0 && remote != 0 ? IPSEC_OK : IPSEC_ERR_PORTS;
 }
 
+/* Wild-card mode: inbound, where the configuration says so. */
 static int
-check_shape(const struct ipsec_sa *sa, const struct ipsec_sa_params *q)
+mode_known(const struct ipsec *ips, const struct ipsec_sa_params *q)
+{
+#ifdef IPSEC_NO_MODE_ANY
+    (void)ips;
+    return q->mode != IPSEC_MODE_ANY;
+#else
+    return q->mode != IPSEC_MODE_ANY ||
+           (q->dir == IPSEC_IN && (ips->cfg->flags & IPSEC_WILD_CARD));
+#endif
+}
+
+static int
+check_shape(const struct ipsec *ips, const struct ipsec_sa *sa,
+            const struct ipsec_sa_params *q)
 {
     int rc;
 
     if ((q->dir != IPSEC_IN && q->dir != IPSEC_OUT) || q->reqid == 0 ||
-        (q->mode != IPSEC_MODE_TRANSPORT && q->mode != IPSEC_MODE_TUNNEL) ||
+        q->mode < IPSEC_MODE_TRANSPORT || q->mode > IPSEC_MODE_ANY ||
         q->dscp > 63 || q->key == NULL) {
         return IPSEC_ERR_ARG;
     }
-    if (!ipsec_proto_known(q->proto) ||
+    if (!ipsec_proto_known(q->proto) || !mode_known(ips, q) ||
         (q->proto == IPSEC_PROTO_AH && q->km.encr != IPSEC_ENCR_NULL) ||
         (q->flags & ~(unsigned)KNOWN_FLAGS) != 0 ||
         q->tfc != 0 || map_refused(q)) {
@@ -273,7 +287,7 @@ static int
 check(const struct ipsec *ips, const struct ipsec_sa *sa,
       const struct ipsec_sa_params *q, struct ipsec_alg *alg, uint32_t spi)
 {
-    int rc = check_shape(sa, q);
+    int rc = check_shape(ips, sa, q);
 
     if (rc == IPSEC_OK && spi < SPI_MIN) {
         rc = IPSEC_ERR_SPI;

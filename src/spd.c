@@ -96,8 +96,9 @@ int
 ipsec_policy_accepts(const struct ipsec_policy *policy,
                      const struct ipsec_sa *sa)
 {
+    /* a mode is a bit; IPSEC_MODE_ANY has both, and 0 asks for none */
     return (policy->proto == 0 || policy->proto == sa->proto) &&
-           (policy->mode == 0 || policy->mode == sa->mode)
+           (policy->mode & sa->mode) == policy->mode
         ? IPSEC_OK : IPSEC_ERR_MODE;
 }
 

@@ -80,7 +80,8 @@ ipsec_udp_opened(struct ipsec *ips, struct ipsec_pkt *pkt,
     if (newest) {
         mapping_check(ips, sa, flow);
     }
-    if (rc != IPSEC_OK || sa->mode != IPSEC_MODE_TRANSPORT) {
+    if (rc != IPSEC_OK ||
+        ipsec_layer_mode(pkt, pkt->layers - 1u) != IPSEC_MODE_TRANSPORT) {
         return rc;
     }
     if (!ipsec_addr_equal(&flow->remote, &sa->remote)) {
