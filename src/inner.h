@@ -40,7 +40,7 @@
 
 enum { FRAG_NONE, FRAG_FIRST, FRAG_LATER };
 
-struct ipsec_ip {
+struct ipsec_ip {     /* version 0: no packet, a dummy's payload (dummy.c) */
     size_t  len;      /* of the packet by its own account */
     size_t  off;      /* where the next layer is, off <= len ... */
     size_t  nh;       /* ... and the byte that names it */
@@ -512,6 +512,12 @@ ipsec_pkt_lane(const struct ipsec *ips, const struct ipsec_pkt *pkt,
         ? ips->cfg->dscp_lane[ip->tos >> 2] : pkt->lane;
 }
 #endif
+
+/* outbound.c: all SAs are held, or `rc` says why not, the last one held being
+ * at fault. Check the packet, and begin to seal; the verdict. */
+int ipsec_outbound_begin(struct ipsec *ips, struct ipsec_pkt *pkt,
+                         const struct ipsec_ip *ip,
+                         const struct ipsec_flow *flow, int rc);
 
 /* outbound.c, inbound.c: the rest of a call, after the engine. */
 int ipsec_outbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt,

@@ -55,6 +55,11 @@ uint8_t
 ipsec_layer_next(const struct ipsec_sa *sa, const struct ipsec_ip *ip,
                  const uint8_t *p)
 {
+#ifndef IPSEC_NO_TFC
+    if (ip->version == 0) {
+        return PROTO_NONE; /* RFC 4303 section 2.6 */
+    }
+#endif
     if (sa->mode == IPSEC_MODE_TRANSPORT) {
         return p[ip->ins_nh];
     }

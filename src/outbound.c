@@ -121,15 +121,16 @@ ins_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, size_t i)
     return ip->ins;
 }
 
-/* The largest packet that passes through all layers yet to come, path MTUs
+/* The largest packet that passes through the layers from `from` on, path MTUs
  * heeded or not. */
 static size_t
-mtu_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, int heed)
+mtu_from(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, size_t from,
+         int heed)
 {
     const struct ipsec_sa *sa;
     size_t i = pkt->held, mtu = SIZE_MAX, max;
 
-    while (i > pkt->stage) {
+    while (i > from) {
         sa = pkt->sa[--i];
         max = UINT16_MAX + (sa->local.version == 6 ? IP6_HDR : 0);
         if (heed && sa->mtu != 0) {
@@ -139,6 +140,33 @@ mtu_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, int heed)
     }
     return mtu;
 }
+
+/* ... and through all layers yet to come. */
+static size_t
+mtu_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, int heed)
+{
+    return mtu_from(pkt, ip, pkt->stage, heed);
+}
+
+#ifdef IPSEC_NO_TFC
+#define tfc_of(pkt, ip, i, len) ((size_t)0)
+#else
+/* Bytes of TFC padding (RFC 4303 section 2.7) that layer `i` puts behind a
+ * packet of `len`: no more than the paths of all further layers take. */
+static size_t
+tfc_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, size_t i,
+       size_t len)
+{
+    size_t want = pkt->sa[i]->tfc, most;
+
+    if (want <= len) {
+        return 0;
+    }
+    most = mtu_from(pkt, ip, i, 1);
+    want = want < most ? want : most;
+    return want > len ? want - len : 0;
+}
+#endif
 
 /* Will any of the headers, the packet's own or a new one, forbid that it be
  * fragmented? */
@@ -183,18 +211,20 @@ static int
 room_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 {
     const struct ipsec_buf *buf = &pkt->buf;
-    size_t i, head, tail, len = ip->len;
+    size_t i, head, tail, tfc, len = ip->len;
 
     pkt->head = pkt->tail = 0;
     for (i = pkt->stage; i < pkt->held; i++) {
         head = ipsec_layer_head(pkt->sa[i]);
-        tail = ipsec_layer_tail(pkt->sa[i], ins_of(pkt, ip, i), len);
+        tfc = tfc_of(pkt, ip, i, len);
+        tail = tfc + ipsec_layer_tail(pkt->sa[i], ins_of(pkt, ip, i),
+                                      len + tfc);
         pkt->head = (uint16_t)(pkt->head + head);
         pkt->tail = (uint16_t)(pkt->tail + tail);
         len += head + tail;
     }
     return (size_t)(buf->data - buf->head) < pkt->head ||
-           (size_t)(buf->end - buf->data) - ip->len < pkt->tail
+           (size_t)(buf->end - buf->data) < ip->len + pkt->tail
         ? IPSEC_ERR_ROOM : IPSEC_OK;
 }
 
@@ -263,6 +293,14 @@ layer_check(const struct ipsec *ips, struct ipsec_pkt *pkt,
 static int
 layer_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 {
+#ifndef IPSEC_NO_TFC
+    struct ipsec_ip padded = *ip;
+    size_t at = ip->version == 0 ? ip->off : ip->len; /* 0: dummy.c */
+
+    padded.len += tfc_of(pkt, ip, pkt->stage, ip->len);
+    memset(pkt->buf.data + at, 0, padded.len - at);
+    ip = &padded;
+#endif
     ipsec_layer_seal(pkt, ip);
     return ipsec_op_run(pkt, pkt->sa[pkt->stage]);
 }
@@ -309,11 +347,12 @@ go_on(struct ipsec *ips, struct ipsec_pkt *pkt, int rc)
     return rc == IPSEC_PENDING ? rc : layer_drop(ips, pkt, rc, sa);
 }
 
-static int
-protect(struct ipsec *ips, struct ipsec_pkt *pkt, const struct ipsec_ip *ip,
-        struct ipsec_policy *policy, const struct ipsec_flow *flow)
+/* see inner.h */
+int
+ipsec_outbound_begin(struct ipsec *ips, struct ipsec_pkt *pkt,
+                     const struct ipsec_ip *ip, const struct ipsec_flow *flow,
+                     int rc)
 {
-    int rc = bundle_hold(ips, pkt, ip, policy, flow);
     struct ipsec_sa *sa = NULL;
 
     if (rc == IPSEC_OK) {
@@ -363,7 +402,8 @@ ipsec_outbound(struct ipsec *ips, struct ipsec_pkt *pkt)
             /* no SA can be made for it (RFC 4301 section 4.4.2.2) */
             return drop(ips, pkt, IPSEC_ERR_SELECTOR, &flow, NULL);
         }
-        return protect(ips, pkt, &ip, policy, &flow);
+        rc = bundle_hold(ips, pkt, &ip, policy, &flow);
+        return ipsec_outbound_begin(ips, pkt, &ip, &flow, rc);
     case IPSEC_ACTION_BYPASS:
         ipsec_pkt_stats(ips, pkt)->out_bypass++;
         return IPSEC_BYPASS;

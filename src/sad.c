@@ -201,6 +201,19 @@ check_ports(int proto, uint16_t local, uint16_t remote)
     return local != 0 && remote != 0 ? IPSEC_OK : IPSEC_ERR_PORTS;
 }
 
+/* TFC padding, which only a packet inside has the length to do without. */
+static int
+tfc_known(const struct ipsec_sa_params *q)
+{
+#ifdef IPSEC_NO_TFC
+    return q->tfc == 0;
+#else
+    return q->tfc == 0 ||
+           (q->dir == IPSEC_OUT && q->proto == IPSEC_PROTO_ESP &&
+            q->mode == IPSEC_MODE_TUNNEL);
+#endif
+}
+
 /* Wild-card mode: inbound, where the configuration says so. */
 static int
 mode_known(const struct ipsec *ips, const struct ipsec_sa_params *q)
@@ -228,7 +241,7 @@ check_shape(const struct ipsec *ips, const struct ipsec_sa *sa,
     if (!ipsec_proto_known(q->proto) || !mode_known(ips, q) ||
         (q->proto == IPSEC_PROTO_AH && q->km.encr != IPSEC_ENCR_NULL) ||
         (q->flags & ~(unsigned)KNOWN_FLAGS) != 0 ||
-        q->tfc != 0 || map_refused(q)) {
+        !tfc_known(q) || map_refused(q)) {
         return IPSEC_ERR_UNSUPPORTED;
     }
     if (sa->state != IPSEC_SA_NONE &&
@@ -336,6 +349,9 @@ fill(const struct ipsec *ips, struct ipsec_sa *sa,
     udp_set(sa, q->flags & IPSEC_SA_NAT_CSUM, q->local_port, q->remote_port);
     sa->mtu = sa->link_mtu = q->mtu;
     map_keep(sa, q);
+#ifndef IPSEC_NO_TFC
+    sa->tfc = q->tfc;
+#endif
     sa->seq = q->seq;
     sa->life = q->life;
     sa->crypto = q->crypto != NULL ? q->crypto : ips->cfg->crypto;
@@ -574,6 +590,27 @@ ipsec_sad_next(const struct ipsec *ips, const struct ipsec_sa *sa)
     return b < end ? b->spi : NULL;
 }
 
+#ifdef IPSEC_NO_TFC
+#define tfc_room(sa, tail) ((void)0)
+#else
+/* The shortest packet is padded most. */
+static void
+tfc_room(const struct ipsec_sa *sa, size_t *tail)
+{
+    size_t max = sa->mtu, len = sa->tfc, need;
+
+    if (max == 0) {
+        max = UINT16_MAX + (sa->local.version == 6 ? IP6_HDR : 0);
+    }
+    max = ipsec_layer_mtu(sa, 0, max);
+    len = len < max ? len : max;
+    if (len > IP4_HDR) {
+        need = len - IP4_HDR + ipsec_layer_tail(sa, 0, len);
+        *tail = need > *tail ? need : *tail;
+    }
+}
+#endif
+
 /* see sad.h */
 void
 ipsec_sa_room(const struct ipsec_sa *sa, size_t *head, size_t *tail)
@@ -581,6 +618,7 @@ ipsec_sa_room(const struct ipsec_sa *sa, size_t *head, size_t *tail)
     *head = ipsec_layer_head(sa);
     *tail = sa->proto == IPSEC_PROTO_ESP
         ? (size_t)sa->align - 1 + 2 + sa->icv_len : 0;
+    tfc_room(sa, tail);
 }
 
 /* see sad.h */

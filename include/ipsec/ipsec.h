@@ -48,7 +48,8 @@ extern "C" {
 #define IPSEC_VERSION_MINOR 1
 #define IPSEC_VERSION_PATCH 0
 
-/** Room that suffices for any one SA: see ipsec_sa_room() for its need. */
+/** Room that suffices for any one SA: see ipsec_sa_room() for its need. What
+ * ipsec_sa_params.tfc is longer than the packet comes on top of the tail. */
 #define IPSEC_HEADROOM 88 /**< IPv6 40 + AH 48, or IPv6 40 + UDP 8 + ESP 8 +
                            *   IV 16 */
 #define IPSEC_TAILROOM 52 /**< pad 15 + trailer 2 + ICV 32, rounded up */
@@ -331,9 +332,13 @@ int ipsec_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result);
 /**
  * Make a dummy packet (RFC 4303 section 2.6) of `len` bytes of payload, which
  * are zeroed, on outbound ESP `sa`, in the empty `pkt`: buf.data where the
- * payload shall begin. The receiver forgets it.
+ * payload shall begin, with room for it behind. sa->tfc pads it as any other.
+ * The receiver forgets it. When and how often is the caller's to say; so are
+ * further SAs of a bundle, none of which is put round it.
  *
- * @return as ipsec_outbound(); IPSEC_ERR_MODE: AH, inbound, or not in the SAD.
+ * @return as ipsec_outbound(); IPSEC_ERR_MODE: AH, inbound, or not in the SAD;
+ *         _ROOM: pkt->tail is what it takes behind the payload; _TOO_BIG:
+ *         pkt->mtu is the largest `len`; IPSEC_ERR_UNSUPPORTED: built without.
  */
 int ipsec_dummy(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
                 size_t len);

@@ -89,8 +89,10 @@ struct ipsec_sa_params {
                                     *   it for a time (IPSEC_ACCEPT_PTB) */
     uint16_t            tfc;       /**< out, tunnel mode: pad packets to this
                                     *   many bytes (RFC 4303 section 2.7), as
-                                    *   far as `mtu` lets; 0: don't. The peer
-                                    *   must have agreed */
+                                    *   far as `mtu` lets, and those of a
+                                    *   bundle's further SAs; 0: don't, as in
+                                    *   any other SA. The peer must have
+                                    *   agreed */
     const uint8_t      *dscp_map;  /**< out, tunnel mode: outer DSCP for each of
                                     *   the 64 inner ones, the low six bits of
                                     *   each; NULL: a copy. Kept */
