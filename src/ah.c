@@ -6,23 +6,38 @@
 /*
  * Authentication Header (RFC 4302).
  *
- *     IP | next, length, 0, SPI, seq, ICV, padding | payload
- *          \ AH_HDR
+ *     IP | next, length, 0, SPI, seq | IV, ICV, padding | payload
+ *          \ AH_HDR                     \ of GMAC only
  *
  * The ICV covers the headers in front too, but for what changes on the way:
  * of those, and of the AH itself, a copy is made in which it is zero. The
  * packet is left alone.
  */
 
-/* see inner.h */
+/* Where the ICV is: with GMAC, an IV is ahead of it (RFC 4543 section 4). */
+static size_t
+icv_at(const struct ipsec_sa *sa)
+{
+    return AH_HDR + (size_t)sa->iv_len;
+}
+
+/*
+ * see inner.h
+ *
+ * RFC 4302 section 2.2: in IPv6 the whole header is a multiple of 8 bytes. RFC
+ * 4543 section 4 says that GMAC needs no padding, for its 8 bytes of IV and 16
+ * of tag are a multiple of 64 bits. That is so of the field, but not of the
+ * header, whose other fields have 12 bytes. So the two texts fit: RFC 4543
+ * asks for no padding of its own, and in IPv6 RFC 4302 adds 4 bytes, as it
+ * does to an ICV of 128 or 192 bits.
+ */
 size_t
 ipsec_ah_len(const struct ipsec_sa *sa)
 {
-    /* RFC 4302 section 2.2: in IPv6 a multiple of 8 */
     int by8 = sa->local.version == 6 || (sa->flags & IPSEC_SA_AH_ALIGN8);
     size_t align = by8 ? 8 : 4;
 
-    return (AH_HDR + sa->icv_len + align - 1) & ~(align - 1);
+    return (icv_at(sa) + sa->icv_len + align - 1) & ~(align - 1);
 }
 
 /* see inner.h */
@@ -61,12 +76,13 @@ op_set(struct ipsec_pkt *pkt, const struct ipsec_sa *sa, size_t hdr,
         return rc;
     }
     memcpy(pkt->aad + n, ah, ah_len);
-    memset(pkt->aad + n + AH_HDR, 0, sa->icv_len);
+    memset(pkt->aad + n + icv_at(sa), 0, sa->icv_len);
     memset(op, 0, sizeof *op);
     op->open = open;
     op->aad = pkt->aad;
     op->aad_len = (uint8_t)(n + ah_len);
-    op->icv = ah + AH_HDR;
+    op->iv = ah + AH_HDR;
+    op->icv = ah + icv_at(sa);
     op->text = ah + ah_len;
     op->len = len - hdr - ah_len;
     if (sa->flags & IPSEC_SA_ESN) {
@@ -96,6 +112,9 @@ ipsec_ah_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     ah[1] = (uint8_t)(ah_len / 4 - 2);
     put32(ah + 4, sa->spi);
     put32(ah + 8, (uint32_t)sa->seq);
+    if (sa->iv_len != 0) {
+        put64(ah + AH_HDR, sa->seq); /* RFC 4543 section 3.1 */
+    }
     (void)op_set(pkt, sa, hdr, pkt->buf.len, 0); /* it was tried before */
     sa->bytes += pkt->op.len;
 }

@@ -61,7 +61,30 @@ static const struct integ integ_rows[] = {
 #if !defined(IPSEC_NO_XCBC)
     { IPSEC_INTEG_AES_XCBC_96, 12, 16 },
 #endif
+#if ALG_AH
+    { IPSEC_INTEG_AES_GMAC_128, 16, 20 }, /* with a salt, as an AEAD has it */
+    { IPSEC_INTEG_AES_GMAC_192, 16, 28 },
+    { IPSEC_INTEG_AES_GMAC_256, 16, 36 },
+#endif
 };
+
+#if ALG_AH
+/* With GMAC, the Authentication Data of AH begins with an IV (RFC 4543 section
+ * 4); and there is no cipher in AH. */
+static int
+gmac_set(struct ipsec_alg *alg, const struct ipsec_keymat *km)
+{
+    if (km->integ < IPSEC_INTEG_AES_GMAC_128 ||
+        km->integ > IPSEC_INTEG_AES_GMAC_256) {
+        return IPSEC_OK;
+    }
+    alg->iv_len = 8;
+    alg->flags = ALG_COUNTER | ALG_AH;
+    return km->encr == IPSEC_ENCR_NULL ? IPSEC_OK : IPSEC_ERR_UNSUPPORTED;
+}
+#else
+#define gmac_set(alg, km) IPSEC_OK
+#endif
 
 /* What RFC 8221 sections 5 and 6 put at MUST NOT or SHOULD NOT: DES, 3DES,
  * RC5, IDEA, CAST, Blowfish; HMAC-MD5-96, DES-MAC, KPDK-MD5. */
@@ -142,6 +165,10 @@ ipsec_alg_find(struct ipsec_alg *alg, const struct ipsec_keymat *km)
         return IPSEC_ERR_NO_INTEG;
     }
     alg->icv_len = integ->icv_len;
+    rc = gmac_set(alg, km);
+    if (rc != IPSEC_OK) {
+        return rc;
+    }
     return km->integ_key_len == integ->key_len ? IPSEC_OK : IPSEC_ERR_KEY;
 }
 

@@ -147,7 +147,7 @@ int ipsec_addr_pair(const struct ipsec_addr *a, const struct ipsec_addr *b);
 
 /* What ESP needs to know of an SA's algorithms. */
 struct ipsec_alg {
-    uint8_t iv_len;   /* on the wire */
+    uint8_t iv_len;   /* on the wire; of AH, in front of the ICV */
     uint8_t align;    /* of payload, padding and trailer; a power of two */
     uint8_t icv_len;
     uint8_t flags;    /* ALG_* */
@@ -167,6 +167,12 @@ struct ipsec_alg {
 #define ALG_IV_SEQ  0u
 #else
 #define ALG_IV_SEQ  0x10u /* ... or the whole number, and not sent */
+#endif
+
+#if defined(IPSEC_NO_AH) || defined(IPSEC_NO_GMAC)
+#define ALG_AH      0u
+#else
+#define ALG_AH      0x20u /* for AH alone; its IV is ahead of the ICV */
 #endif
 
 /* IPSEC_OK, or what is wrong with algorithms and lengths of keys. */

@@ -308,6 +308,10 @@ check(const struct ipsec *ips, const struct ipsec_sa *sa,
     if (rc == IPSEC_OK) {
         rc = ipsec_alg_find(alg, &q->km);
     }
+    if (rc == IPSEC_OK && (alg->flags & ALG_AH) &&
+        q->proto != IPSEC_PROTO_AH) {
+        rc = IPSEC_ERR_UNSUPPORTED; /* RFC 4543 section 5.3 */
+    }
     if (rc == IPSEC_OK) {
         rc = ipsec_key_check(&q->km, q->flags & IPSEC_SA_NEGOTIATED);
     }

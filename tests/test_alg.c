@@ -32,12 +32,14 @@ static const struct encr_fact encrs[] = {
 struct integ_fact {
     uint16_t id;
     uint8_t  key, icv;
+    int      ah; /* of AH alone: no cipher beside it (RFC 4543) */
 };
 
-/* RFC 2404, 3566, 4494, 4868 */
+/* RFC 2404, 3566, 4494, 4543, 4868 */
 static const struct integ_fact integs[] = {
-    { 2, 20, 12 }, { 5, 16, 12 }, { 8, 16, 12 }, { 12, 32, 16 },
-    { 13, 48, 24 }, { 14, 64, 32 }
+    { 2, 20, 12, 0 }, { 5, 16, 12, 0 }, { 8, 16, 12, 0 }, { 9, 20, 16, 1 },
+    { 10, 28, 16, 1 }, { 11, 36, 16, 1 }, { 12, 32, 16, 0 },
+    { 13, 48, 24, 0 }, { 14, 64, 32, 0 }
 };
 
 static const uint16_t weak_encrs[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
@@ -128,6 +130,9 @@ test_alg_lengths_of_keys(void **state)
         }
         for (k = 0; k < COUNT(integs) && !e->aead; k++) {
             m = &integs[k];
+            if (m->ah && e->id != 11) {
+                continue;
+            }
             for (len = 0; len < 300; len++) {
                 assert_status(find(e->id, e->key[0], m->id, len, &alg),
                               len == m->key ? IPSEC_OK : IPSEC_ERR_KEY);
@@ -142,20 +147,26 @@ test_alg_layout(void **state)
     const struct encr_fact *e;
     struct ipsec_alg alg;
     size_t i, k;
+    int ah;
 
     (void)state;
     for (i = 0; i < COUNT(encrs); i++) {
         e = &encrs[i];
         for (k = 0; k < COUNT(integs); k++) {
+            ah = integs[k].ah;
+            if (ah && e->id != 11) {
+                continue;
+            }
             assert_status(e->aead
                 ? find(e->id, e->key[0], 0, 0, &alg)
                 : find(e->id, e->key[0], integs[k].id, integs[k].key, &alg),
                 IPSEC_OK);
-            assert_int_equal(alg.iv_len, e->iv);
+            assert_int_equal(alg.iv_len, ah ? 8 : e->iv);
             assert_int_equal(alg.align, e->align);
             assert_int_equal(alg.icv_len, e->aead ? e->icv : integs[k].icv);
             assert_int_equal((alg.flags & ALG_AEAD) != 0, e->aead);
-            assert_int_equal((alg.flags & ALG_COUNTER) != 0, e->counter);
+            assert_int_equal((alg.flags & ALG_COUNTER) != 0, e->counter || ah);
+            assert_int_equal((alg.flags & ALG_AH) != 0, ah);
             assert_int_equal((alg.flags & ALG_IV_SEQ) != 0, e->id > 28);
             assert_int_equal((alg.flags & ALG_IV_AAD) != 0,
                              e->id == 13 || e->id == 21);
@@ -177,6 +188,9 @@ want(uint16_t encr, uint16_t integ)
     }
     if (e->aead) {
         return m == NULL ? IPSEC_OK : IPSEC_ERR_UNSUPPORTED;
+    }
+    if (m != NULL && m->ah && encr != 11) {
+        return IPSEC_ERR_UNSUPPORTED;
     }
     return m != NULL ? IPSEC_OK : IPSEC_ERR_NO_INTEG;
 }
@@ -209,7 +223,7 @@ test_alg_every_pair(void **state)
                               ? IPSEC_ERR_WEAK : IPSEC_ERR_UNSUPPORTED);
         }
     }
-    assert_int_equal(ok, 3 * 6 + 11);
+    assert_int_equal(ok, 3 * 6 + 3 + 11);
     assert_int_equal(weak, 9 * IDS + (IDS - 9) * 3);
 }
 

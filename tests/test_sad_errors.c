@@ -54,7 +54,7 @@ FAULT(integ_md5, q->km.integ = 1; q->km.integ_key_len = 16)
 FAULT(integ_des, q->km.integ = 3)
 FAULT(integ_kpdk, q->km.integ = 4)
 FAULT(integ_6, q->km.integ = 6)
-FAULT(integ_9, q->km.integ = 9)
+FAULT(integ_7, q->km.integ = 7)
 FAULT(integ_15, q->km.integ = 15)
 FAULT(weak_alone, q->km.encr = 2; q->km.integ = 0; q->km.integ_key_len = 0)
 FAULT(weak_both, q->km.encr = 3; q->km.integ = 1)
@@ -160,8 +160,8 @@ static const struct fault faults[] = {
     BAD(weak_alone, CBC128, OUT, WEAK), BAD(weak_both, CBC128, IN, WEAK),
     BAD(weak_and_unknown, CBC128, OUT, WEAK),
     BAD(integ_6, CBC128, OUT, UNSUPPORTED),
-    BAD(integ_9, GMAC128, OUT, UNSUPPORTED),
-    BAD(integ_9, NULL_CMAC, IN, UNSUPPORTED),
+    BAD(integ_7, GMAC128, OUT, UNSUPPORTED),
+    BAD(integ_7, NULL_CMAC, IN, UNSUPPORTED),
     BAD(encr_big, CBC128, OUT, UNSUPPORTED),
     BAD(integ_15, CBC128, OUT, UNSUPPORTED),
     BAD(integ_big, CBC128, OUT, UNSUPPORTED),

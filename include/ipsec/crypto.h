@@ -37,6 +37,10 @@ extern "C" {
 #define IPSEC_INTEG_HMAC_SHA1_96       2u /**< RFC 2404; key 20 */
 #define IPSEC_INTEG_AES_XCBC_96        5u /**< RFC 3566; key 16 */
 #define IPSEC_INTEG_AES_CMAC_96        8u /**< RFC 4494; key 16 */
+#define IPSEC_INTEG_AES_GMAC_128       9u /**< RFC 4543, of AH alone; key 16,
+                                           *   salt 4 */
+#define IPSEC_INTEG_AES_GMAC_192      10u /**< ... 24, 4 */
+#define IPSEC_INTEG_AES_GMAC_256      11u /**< ... 32, 4 */
 #define IPSEC_INTEG_HMAC_SHA2_256_128 12u /**< RFC 4868; key 32 */
 #define IPSEC_INTEG_HMAC_SHA2_384_192 13u /**< ... 48 */
 #define IPSEC_INTEG_HMAC_SHA2_512_256 14u /**< ... 64 */
@@ -67,15 +71,18 @@ struct ipsec_keymat {
  * backend needs no IV. AEAD: `iv` is the 8 bytes of IV, on the wire or not
  * (RFC 8750), `aad` is SPI and sequence number (64 bits of it with ESN). CTR:
  * `iv` as with an AEAD, `aad` is SPI, number and IV. GMAC: `aad` is SPI,
- * number (64 bits with ESN) and IV, and the text stays as it is.
+ * number (64 bits with ESN) and IV, and the text stays as it is. As the MAC of
+ * AH it is a MAC like any other, of aad, text and tail, that also takes `iv`;
+ * its salt ends the integ_key.
  *
- * GMAC authenticates aad and text as one, and some libraries take it in one
+ * GMAC of ESP authenticates aad and text as one, and some libraries take it in one
  * piece only. So the `aad_len` bytes ahead of `text` are always memory of the
  * packet: run() may write there, if it leaves them as they were.
  */
 struct ipsec_op {
     void             *key;         /**< as made by key_init() */
-    const uint8_t    *iv;          /**< AEAD, CTR: 8 bytes; salt: in `key` */
+    const uint8_t    *iv;          /**< AEAD, CTR, GMAC: 8 bytes; the salt is
+                                    *   in `key` */
     const uint8_t    *aad;
     uint8_t          *text;        /**< changed in place */
     size_t            len;

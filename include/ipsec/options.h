@@ -44,7 +44,7 @@
  *     IPSEC_NO_GCM_SHORT  AES-GCM-8, -12
  *     IPSEC_NO_CCM        AES-CCM-8, -12, -16
  *     IPSEC_NO_CTR        AES-CTR
- *     IPSEC_NO_GMAC       NULL-AUTH-AES-GMAC
+ *     IPSEC_NO_GMAC       NULL-AUTH-AES-GMAC, and AES-GMAC of AH
  *     IPSEC_NO_IIV        implicit IV: AES-CCM-8, AES-GCM-16 and
  *                         ChaCha20-Poly1305 without IV on the wire
  *     IPSEC_NO_SHA1       HMAC-SHA1-96

@@ -33,7 +33,10 @@ mac_find(uint16_t id)
 {
     const struct mac_row *row = ipsec_mbedtls_hmac(id);
 
-    return row != NULL ? row : ipsec_mbedtls_cbcmac(id);
+    if (row == NULL) {
+        row = ipsec_mbedtls_cbcmac(id);
+    }
+    return row != NULL ? row : ipsec_mbedtls_gmac(id);
 }
 
 static void *

@@ -49,18 +49,20 @@ struct mac_row {
     int   (*init)(const struct mac_row *row, void *ctx, const uint8_t *key);
     void  (*free)(const struct mac_row *row, void *ctx);
 
-    /* MAC(aad | text | tail), the whole of it */
+    /* MAC(aad | text | tail), the whole of it; of GMAC, with op->iv */
     int   (*make)(const struct mac_row *row, void *ctx,
                   const struct ipsec_op *op, uint8_t mac[MAC_MAX]);
     const struct hash *hash;  /* of HMAC */
 };
 
-/* mbedtls_aead.c, mbedtls_cipher.c, mbedtls_hmac.c, mbedtls_cbcmac.c: the row
- * of an algorithm, or NULL: not one of these, or mbedTLS lacks it. */
+/* mbedtls_aead.c, mbedtls_cipher.c, mbedtls_hmac.c, mbedtls_cbcmac.c,
+ * mbedtls_gmac.c: the row of an algorithm, or NULL: not one of these, or
+ * mbedTLS lacks it. */
 const struct encr_row *ipsec_mbedtls_aead(uint16_t id);
 const struct encr_row *ipsec_mbedtls_cipher(uint16_t id);
 const struct mac_row *ipsec_mbedtls_hmac(uint16_t id);
 const struct mac_row *ipsec_mbedtls_cbcmac(uint16_t id);
+const struct mac_row *ipsec_mbedtls_gmac(uint16_t id);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

@@ -44,8 +44,8 @@ icv_len(uint16_t encr, uint16_t integ)
     static const uint8_t encr_len[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
                                         0, 8, 12, 16, 0, 8, 12, 16, 16, 0, 0,
                                         0, 0, 0, 0, 16, 8, 16, 16 };
-    static const uint8_t integ_len[] = { 0, 0, 12, 0, 0, 12, 0, 0, 12, 0, 0, 0,
-                                         16, 24, 32 };
+    static const uint8_t integ_len[] = { 0, 0, 12, 0, 0, 12, 0, 0, 12, 16, 16,
+                                         16, 16, 24, 32 };
 
     if (integ != IPSEC_INTEG_NONE) {
         return integ < sizeof integ_len ? integ_len[integ] : 0;
@@ -56,7 +56,9 @@ icv_len(uint16_t encr, uint16_t integ)
 static int
 uses_iv(const struct fake_key *key)
 {
-    return key->integ == IPSEC_INTEG_NONE || key->encr == IPSEC_ENCR_AES_CTR;
+    return key->integ == IPSEC_INTEG_NONE || key->encr == IPSEC_ENCR_AES_CTR ||
+           (key->integ >= IPSEC_INTEG_AES_GMAC_128 &&
+            key->integ <= IPSEC_INTEG_AES_GMAC_256);
 }
 
 /* GMAC wants aad and text in one piece: crypto.h says how. */
@@ -153,7 +155,8 @@ cipher(const struct fake_key *key, const struct ipsec_op *op)
 
     if (key->encr == IPSEC_ENCR_AES_CBC) {
         cbc(key, op->text, op->len, op->open);
-    } else if (uses_iv(key) && key->encr != IPSEC_ENCR_NULL_AES_GMAC) {
+    } else if (uses_iv(key) && key->encr != IPSEC_ENCR_NULL &&
+               key->encr != IPSEC_ENCR_NULL_AES_GMAC) {
         for (i = 0; i < op->len; i++) {
             op->text[i] ^= stream(key, op->iv, i);
         }

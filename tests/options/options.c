@@ -36,8 +36,8 @@ has(uint16_t encr, uint16_t integ, uint16_t integ_len)
 int
 main(void)
 {
-    static const uint8_t integ_len[] = { 0, 16, 20, 16, 16, 16, 16, 16, 16, 16,
-                                         16, 16, 32, 48, 64 };
+    static const uint8_t integ_len[] = { 0, 16, 20, 16, 16, 16, 16, 16, 16, 20,
+                                         28, 36, 32, 48, 64 };
     uint16_t id;
 
     for (id = 0; id < 64; id++) {
