@@ -152,6 +152,7 @@ check_open(struct fx *fx)
     assert_memory_equal(p.pkt.op.text, rec.iv, 16);
     assert_int_equal(p.pkt.op.len, rec.esp_len - 8);
     decipher(&p.pkt.op);
+    p.pkt.layers = 1;
     assert_status(ipsec_layer_opened(&p.pkt, &sa, &ip), IPSEC_OK);
     assert_true(sa.seq == rec.seq);
     assert_int_equal(p.pkt.buf.len, want);
