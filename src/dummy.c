@@ -91,6 +91,7 @@ ipsec_dummy(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
     struct ipsec_ip ip;
 
     ipsec_pkt_reset(pkt);
+    pkt->buf.len = 0;
     memset(&flow, 0, sizeof flow);
     flow.local = sa->local;
     flow.remote = sa->remote;

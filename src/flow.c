@@ -74,6 +74,17 @@ ipsec_flow_fill(struct ipsec_flow *flow, int dir, const struct ipsec_ip *ip,
     }
 }
 
+#ifndef IPSEC_NO_AUDIT_DETAILS
+
+/* see inner.h */
+uint32_t
+ipsec_ip_label(const uint8_t *p)
+{
+    return p[0] >> 4 == 6 ? get32(p) & 0xfffff : 0;
+}
+
+#endif
+
 /* see ipsec.h */
 int
 ipsec_flow_parse(struct ipsec_flow *flow, int dir, const struct ipsec_buf *buf)

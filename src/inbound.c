@@ -11,8 +11,48 @@
 struct view {
     struct ipsec_ip   ip;
     struct ipsec_flow flow;
-    uint32_t          spi;
+    uint32_t          spi, seq; /* of its IPsec header, or the last one */
+    uint32_t          label;
 };
+
+#ifdef IPSEC_NO_AUDIT_DETAILS
+#define details_reset(view, pkt) ((void)0)
+#define details_take(view, pkt) ((void)0)
+#define details_put(why, pkt, view) ((void)0)
+#else
+/* So far they are those of the layer it came out of. */
+static void
+details_reset(struct view *view, const struct ipsec_pkt *pkt)
+{
+    view->spi = pkt->layers > 0 ? pkt->sa[pkt->layers - 1]->spi : 0;
+    view->seq = view->label = 0;
+}
+
+/* SPI and number as sent, of AH or ESP: a fragment has them if it is the
+ * first. */
+static void
+details_take(struct view *view, struct ipsec_pkt *pkt)
+{
+    size_t at = view->ip.off + (view->ip.proto == IPSEC_PROTO_AH ? 4 : 0);
+    const uint8_t *hdr = pkt->buf.data + at;
+
+    if (view->ip.frag != FRAG_LATER && at + ESP_HDR <= view->ip.len) {
+        view->spi = get32(hdr);
+        view->seq = get32(hdr + 4);
+        pkt->seq = view->seq;
+    }
+}
+
+/* The whole number, unless there is none of which this may be the low half. */
+static void
+details_put(struct ipsec_audit *why, const struct ipsec_pkt *pkt,
+            const struct view *view)
+{
+    why->spi = view->spi;
+    why->seq = pkt->seq != 0 ? pkt->seq : view->seq;
+    why->label = view->label;
+}
+#endif
 
 static int
 drop(struct ipsec *ips, struct ipsec_pkt *pkt, int status,
@@ -22,10 +62,8 @@ drop(struct ipsec *ips, struct ipsec_pkt *pkt, int status,
 
     why.status = status;
     why.dir = IPSEC_IN;
-    if (view != NULL) {
-        why.flow = &view->flow;
-        why.spi = view->spi;
-    }
+    why.flow = &view->flow;
+    details_put(&why, pkt, view);
     ipsec_pkt_drop(ips, pkt, sa, &why);
     if (status == IPSEC_ERR_EXPIRED && sa != NULL) {
         ipsec_life_warn(ips, sa);
@@ -57,6 +95,7 @@ flow_take(struct view *view, const struct ipsec_pkt *pkt, size_t layers)
     ipsec_flow_fill(&view->flow, IPSEC_IN, &view->ip, pkt->buf.data);
     view->flow.spd_id = layers > 0
         ? pkt->sa[layers - 1]->spd_id : pkt->spd_id;
+    AUDIT_DETAIL(view->label = ipsec_ip_label(pkt->buf.data));
 }
 
 static int
@@ -64,7 +103,7 @@ view_take(struct view *view, const struct ipsec_pkt *pkt)
 {
     int rc = ipsec_ip_parse(&view->ip, &pkt->buf);
 
-    view->spi = 0;
+    details_reset(view, pkt);
     if (rc != IPSEC_OK) {
         memset(&view->flow, 0, sizeof view->flow);
         return rc;
@@ -216,6 +255,9 @@ sa_find(const struct ipsec *ips, struct ipsec_pkt *pkt, struct view *view,
     if (proto != IPSEC_PROTO_ESP && !ah) {
         return IPSEC_OK;
     }
+    if (pkt->layers == 0) {
+        details_take(view, pkt);
+    }
     if (view->ip.frag != FRAG_NONE) {
         return is_for_us(pkt) ? IPSEC_ERR_FRAGMENT : IPSEC_OK;
     }
@@ -230,10 +272,10 @@ sa_find(const struct ipsec *ips, struct ipsec_pkt *pkt, struct view *view,
         : ipsec_sad_lookup(ips, IPSEC_IN, view->spi, proto,
                            &view->flow.local);
     if (*sa != NULL && (*sa)->state == IPSEC_SA_MATURE) {
+        details_take(view, pkt);
         return IPSEC_OK;
     }
     *sa = NULL;
-    pkt->seq = get32(hdr + 4);
     return is_for_us(pkt) ? IPSEC_ERR_NO_SA : IPSEC_OK;
 }
 
@@ -354,6 +396,7 @@ ipsec_inbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
     flow_take(&view, pkt, pkt->layers - 1u);
     (void)ipsec_udp_strip(&view.ip, pkt->buf.data, ips->cfg->natt_port);
     view.spi = sa->spi;
+    view.seq = 0;
     if (result == IPSEC_OK) {
         result = ipsec_sa_alive(pkt);
     }

@@ -542,6 +542,16 @@ struct ipsec_stats *ipsec_pkt_stats(struct ipsec *ips,
 /* Forget the results of an earlier call. */
 void ipsec_pkt_reset(struct ipsec_pkt *pkt);
 
+/* Of an audit event: what can be left out. */
+#ifdef IPSEC_NO_AUDIT_DETAILS
+#define AUDIT_DETAIL(statement) ((void)0)
+#else
+#define AUDIT_DETAIL(statement) (statement)
+#endif
+
+/* The flow label of the packet at `p`, if it is IPv6; or 0. */
+uint32_t ipsec_ip_label(const uint8_t *p);
+
 /* Count and audit a drop, for which `sa`, or NULL, answers. why->status. */
 int ipsec_pkt_drop(struct ipsec *ips, struct ipsec_pkt *pkt,
                    struct ipsec_sa *sa, struct ipsec_audit *why);

@@ -168,13 +168,13 @@ ipsec_pkt_drop(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
     }
     if (sa != NULL) {
         sa_count_drop(sa, why->status);
-        why->spi = sa->spi;
+        AUDIT_DETAIL(why->spi = sa->spi);
     }
     if (why->flow == NULL) {
         memset(&none, 0, sizeof none);
         why->flow = &none;
     }
-    why->seq = pkt->seq;
+    AUDIT_DETAIL(why->time = ips->now);
     why->pkt = pkt;
     if (ips->cfg->audit != NULL) {
         ips->cfg->audit(ips->cfg->user, why);

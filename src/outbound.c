@@ -9,6 +9,22 @@
 
 #define IP6_MIN_MTU 1280 /* RFC 8200 section 5 */
 
+#ifdef IPSEC_NO_AUDIT_DETAILS
+#define details_put(why, pkt, sa) ((void)0)
+#else
+/* The number of a packet that has none yet: the last, if that is what it lacks
+ * (RFC 4303 section 3.3.3). A dummy may have no header yet. */
+static void
+details_put(struct ipsec_audit *why, const struct ipsec_pkt *pkt,
+            const struct ipsec_sa *sa)
+{
+    why->seq = why->status == IPSEC_ERR_SEQ_OVERFLOW ? sa->seq : pkt->seq;
+    if (why->flow != NULL && pkt->buf.len != 0) {
+        why->label = ipsec_ip_label(pkt->buf.data);
+    }
+}
+#endif
+
 static int
 drop(struct ipsec *ips, struct ipsec_pkt *pkt, int status,
      const struct ipsec_flow *flow, struct ipsec_sa *sa)
@@ -18,6 +34,7 @@ drop(struct ipsec *ips, struct ipsec_pkt *pkt, int status,
     why.status = status;
     why.dir = IPSEC_OUT;
     why.flow = flow;
+    details_put(&why, pkt, sa);
     ipsec_pkt_drop(ips, pkt, sa, &why);
     if (status == IPSEC_ERR_EXPIRED || status == IPSEC_ERR_SEQ_OVERFLOW) {
         ipsec_life_warn(ips, sa);
@@ -336,6 +353,7 @@ go_on(struct ipsec *ips, struct ipsec_pkt *pkt, int rc)
             return IPSEC_OK;
         }
         sa = pkt->sa[pkt->stage];
+        AUDIT_DETAIL(pkt->seq = 0);
         rc = ipsec_ip_parse(&ip, &pkt->buf);
         if (rc == IPSEC_OK) {
             rc = layer_check(ips, pkt, &ip);

@@ -125,10 +125,13 @@ struct ipsec_pkt {
 struct ipsec_audit {
     int                      status; /**< why: the IPSEC_ERR_* */
     uint8_t                  dir;    /**< IPSEC_IN or IPSEC_OUT */
-    uint32_t                 spi;    /**< 0 when there is none */
-    uint64_t                 seq;    /**< with the high half, if ESN */
+    uint32_t                 spi;    /**< of the SA, or as it was sent; 0:
+                                      *   none yet, or not in this fragment */
+    uint64_t                 seq;    /**< with the high half, if ESN; likewise.
+                                      *   Out: of SEQ_OVERFLOW the last used */
     uint32_t                 time;   /**< as last told */
-    uint32_t                 label;  /**< IPv6 flow label, or 0 */
+    uint32_t                 label;  /**< IPv6 flow label of that header, or
+                                      *   0 */
     const struct ipsec_flow *flow;   /**< of the outermost header still there;
                                       *   zeroed where none could be read */
     const struct ipsec_pkt  *pkt;    /**< to quote it while layers is 0 */

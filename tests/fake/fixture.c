@@ -132,6 +132,8 @@ log_audit(void *user, const struct ipsec_audit *event)
     to->dir = event->dir;
     to->spi = event->spi;
     to->seq = event->seq;
+    to->time = event->time;
+    to->label = event->label;
     to->flow = *event->flow;
     to->layers = event->pkt->layers;
     fx->audits++;

@@ -77,6 +77,7 @@ struct fx_audit {
     int               dir;
     uint32_t          spi;
     uint64_t          seq;
+    uint32_t          time, label;
     struct ipsec_flow flow;
     int               layers;
 };
