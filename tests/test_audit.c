@@ -452,6 +452,48 @@ test_audit_overflow_of_an_outer_layer(void **state)
     nest_free(&nest);
 }
 
+/* The same, removed meanwhile: it has given this packet no number. */
+static void
+test_audit_outer_layer_without_number(void **state)
+{
+    struct flight f = { 0 };
+
+    (void)state;
+    nest_init(&nest, 2, GCM128);
+    nest.out[1]->params.life = &nest.out[1]->life;
+    nest.out[1]->sa.life = &nest.out[1]->life;
+    nest.a.st.mode = FAKE_ASYNC;
+    flight_out(&f, &nest, 20);
+    assert_status(f.verdict, IPSEC_PENDING);
+    nest.out[1]->life.hard_bytes = 1;
+    nest.out[1]->sa.bytes = 1;
+    flights_land(&nest.a);
+    assert_status(f.verdict, IPSEC_ERR_EXPIRED);
+    assert_int_equal(nest.a.audit[0].spi, 0x1001);
+    assert_true(nest.a.audit[0].seq == 0);
+    fx_pkt_free(&f.p);
+    nest_free(&nest);
+}
+
+/* What came out of a layer can't be read: which layer that was. */
+static void
+test_audit_malformed_inside(void **state)
+{
+    uint8_t body[64] = { 0 };
+    struct craft craft = { 0 };
+
+    (void)state;
+    pair_init(&pair, &suites[GCM128], IPSEC_MODE_TRANSPORT, 6);
+    craft.body = body;
+    craft.len = body_end(&suites[GCM128], body, 4, 43);
+    craft.seq = 9;
+    wire_len = pair_craft(&pair, &craft, wire);
+    assert_status(pair_offer(&pair, wire, wire_len), IPSEC_ERR_MALFORMED);
+    assert_int_equal(pair.b.audit[0].spi, SPI);
+    assert_true(pair.b.audit[0].seq == 9);
+    assert_int_equal(pair.b.audit[0].flow.local.version, 0);
+}
+
 /* A dummy has no header yet to take a label from. */
 static void
 test_audit_of_a_dummy(void **state)
@@ -482,6 +524,8 @@ main(void)
         cmocka_unit_test(test_audit_ipsec_protocol),
         cmocka_unit_test(test_audit_of_nested_layers),
         cmocka_unit_test(test_audit_overflow_of_an_outer_layer),
+        cmocka_unit_test(test_audit_outer_layer_without_number),
+        cmocka_unit_test(test_audit_malformed_inside),
         cmocka_unit_test(test_audit_of_a_dummy),
     };
 
