@@ -79,11 +79,46 @@ def reass(rng):
             yield b"\1" + both
 
 
+def ah_packets(rng):
+    """AH of each length there is behind what its ICV has to mask."""
+    ends = bytes.fromhex("20010db8" + "00" * 11 + "01" +
+                         "20010db8" + "00" * 11 + "02")
+    options = [b"", b"\x07\x04\x04\x00", b"\x83\x07\x04\xc6\x33\x64\x02\x00",
+               b"\x94\x04\x00\x00", b"\x44\x08\x05\x00\x00\x00\x00\x00"]
+    chains = [[], [(0, b"\x00\x05\x02\x00\x00\x01\x00")],
+              [(0, b"\x00\x3e\x02\x05\x05\x00\x00"),
+               (60, b"\x00\x1e\x02\x05\x05\x00\x00")],
+              [(43, b"\x02\x02\x01\x00\x00\x00\x00" + ends[:16])],
+              [(44, b"\x00\x00\x00\x00\x00\x00\x01")],
+              [(60, b"\x00\x01\x04\x00\x00\x00\x00"),
+               (43, b"\x02\x02\x00\x00\x00\x00\x00" + ends[16:])]]
+    for length in (24, 28, 32, 36, 40):
+        body = bytes(rng.randrange(256) for _ in range(length - 12))
+        ah = bytes([17, length // 4 - 2, 0, 0, 0, 0, 16, 1, 0, 0, 0, 1])
+        ah += body + bytes(16)
+        for option in options:
+            total = 20 + len(option) + len(ah)
+            head = bytes([0x45 + len(option) // 4, 0, 0, total, 0, 1, 0, 0,
+                          64, 51, 0, 0, 192, 0, 2, 1, 198, 51, 100, 2])
+            head += option
+            total = sum(head[i] << 8 | head[i + 1]
+                        for i in range(0, len(head), 2))
+            total = 0xffff - (total % 0xffff)
+            yield head[:10] + total.to_bytes(2, "big") + head[12:] + ah
+        for chain in chains:
+            kinds = [kind for kind, _ in chain] + [51]
+            ext = b"".join(bytes([kinds[i + 1]]) + data
+                           for i, (_, data) in enumerate(chain))
+            yield (b"\x60\x00\x00\x00" +
+                   (len(ext) + len(ah)).to_bytes(2, "big") +
+                   bytes([kinds[0], 64]) + ends + ext + ah)
+
+
 def main():
     top = sys.argv[1]
     rng = random.Random(1)
     seeds = {"inbound": [], "outbound": [], "flow": [], "spd": [],
-             "icmp": [], "udp4500": [],
+             "icmp": [], "udp4500": [], "ah": [],
              "reass": list(reass(random.Random(2)))}
     for name in ("esp_packets.txt", "ah_packets.txt"):
         for i, (key, data) in enumerate(packets(name)):
@@ -96,6 +131,11 @@ def main():
                 seeds["icmp"].append(choices + data[:cut])
             for choice in (i % 8, 0x24 + i % 4):
                 seeds["inbound"].append(bytes([choice]) + data)
+    for _, data in packets("ah_packets.txt"):
+        seeds["ah"] += [bytes([choice]) + data for choice in (1, 5, 0x11)]
+    for data in ah_packets(rng):
+        seeds["ah"] += [bytes([choice]) + data
+                        for choice in (0, 1, 2, 0x13, 0x44)]
     for _ in range(40):
         length = 16 * rng.randrange(1, 60)
         seeds["spd"].append(bytes(rng.randrange(256) for _ in range(length)))
