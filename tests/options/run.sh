@@ -93,4 +93,16 @@ says select IPSEC_NO_DSCP "$ok OK OK OK OK $no ARG lane 0"
 says select IPSEC_NO_ADDITIONS \
     "OK $no $no $no PORTS $no $no ARG $no ARG $no ARG lane 0"
 says fragments IPSEC_NO_FRAGMENTS 'refused'
+
+says refused '' 'quarantine rollover tfc dummy any gmac details reason'
+says refused IPSEC_NO_QUARANTINE 'rollover tfc dummy any gmac details reason'
+says refused IPSEC_NO_ROLLOVER 'quarantine tfc dummy any gmac details reason'
+says refused IPSEC_NO_TFC 'quarantine rollover any gmac details reason'
+says refused IPSEC_NO_MODE_ANY \
+    'quarantine rollover tfc dummy gmac details reason'
+says refused IPSEC_NO_GMAC 'quarantine rollover tfc dummy any details reason'
+says refused IPSEC_NO_AH 'quarantine rollover tfc dummy any details reason'
+says refused IPSEC_NO_AUDIT_DETAILS 'quarantine rollover tfc dummy any gmac'
+says refused IPSEC_NO_ADDITIONS ''
+says refused 'IPSEC_NO_ADDITIONS IPSEC_NO_TRANSFORMS' ''
 exit $bad

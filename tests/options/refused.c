@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "fake/crypto.h"
+#include "ipsec/ipsec.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Print which features a build has, by asking for each; what it lacks answers
+ * UNSUPPORTED, or else that is printed. See run.sh. */
+
+static struct ipsec ips;
+static struct ipsec_config cfg;
+static struct fake_crypto crypto;
+static struct fake_state st;
+static struct ipsec_sa sa;
+static struct ipsec_audit event;
+
+static int
+zero(void *user, void *buf, size_t len)
+{
+    (void)user;
+    memset(buf, 7, len);
+    return 0;
+}
+
+static void
+audit(void *user, const struct ipsec_audit *why)
+{
+    (void)user;
+    event = *why;
+}
+
+static void
+tell(const char *name, int rc)
+{
+    if (rc == IPSEC_OK) {
+        printf("%s ", name);
+    } else if (rc != IPSEC_ERR_UNSUPPORTED) {
+        printf("%s:%s ", name, ipsec_status_str(rc));
+    }
+}
+
+/* An SA with one wish. */
+static int
+add(int dir, int mode, uint16_t flags, uint16_t tfc, uint16_t gmac)
+{
+    static const uint8_t keys[32] = { 1 };
+    static struct fake_key key;
+    struct ipsec_sa_params q;
+
+    memset(&q, 0, sizeof q);
+    memset(&sa, 0, sizeof sa);
+    fake_crypto_init(&crypto, &st);
+    cfg.crypto = &crypto.api;
+    cfg.random = zero;
+    cfg.audit = audit;
+    cfg.flags = IPSEC_WILD_CARD;
+    if (ipsec_init(&ips, &cfg) != IPSEC_OK) {
+        return IPSEC_ERR_ARG;
+    }
+    q.spi = 0x1001;
+    q.reqid = 1;
+    q.dir = (uint8_t)dir;
+    q.mode = (uint8_t)mode;
+    q.proto = gmac ? IPSEC_PROTO_AH : IPSEC_PROTO_ESP;
+    q.flags = (uint16_t)(flags | IPSEC_SA_NEGOTIATED);
+    q.tfc = tfc;
+    q.local.version = q.remote.version = 4;
+    q.km.encr = IPSEC_ENCR_NULL;
+    q.km.integ = gmac ? gmac : IPSEC_INTEG_HMAC_SHA2_256_128;
+    q.km.integ_key = keys;
+    q.km.integ_key_len = gmac ? 20 : 32;
+    q.key = &key;
+    q.key_len = sizeof key;
+    return ipsec_sad_add(&ips, &sa, &q);
+}
+
+static int
+dummy(void)
+{
+    uint8_t mem[256];
+    struct ipsec_pkt pkt;
+
+    (void)add(IPSEC_OUT, IPSEC_MODE_TUNNEL, 0, 0, 0);
+    ipsec_pkt_init(&pkt, mem, sizeof mem, 100, 0);
+    return ipsec_dummy(&ips, &pkt, &sa, 10);
+}
+
+/* Does an event say more than the status? */
+static int
+details(void)
+{
+    uint8_t mem[48] = { 0x60, 0, 0, 9, 0, 8, 50, 64 };
+    struct ipsec_pkt pkt;
+
+    (void)add(IPSEC_OUT, IPSEC_MODE_TUNNEL, 0, 0, 0);
+    ipsec_tick(&ips, 5);
+    mem[42] = 1;
+    mem[47] = 1;
+    ipsec_pkt_init(&pkt, mem, sizeof mem, 0, sizeof mem);
+    if (ipsec_inbound(&ips, &pkt) != IPSEC_ERR_NO_SA) {
+        return IPSEC_ERR_ARG;
+    }
+    if (event.time == 5 && event.label == 9 && event.spi == 256 &&
+        event.seq == 1) {
+        return IPSEC_OK;
+    }
+    return event.time == 0 && event.label == 0 && event.spi == 0 &&
+           event.seq == 0
+        ? IPSEC_ERR_UNSUPPORTED : IPSEC_ERR_ARG;
+}
+
+static int
+reason(void)
+{
+    static struct ipsec_sa larval;
+
+    if (ipsec_sad_reserve(&ips, &larval, IPSEC_OUT, IPSEC_PROTO_ESP, 2, 1) !=
+        IPSEC_OK) {
+        return IPSEC_ERR_ARG;
+    }
+    ipsec_tick(&ips, ipsec_now(&ips) + 2);
+    return larval.reason == IPSEC_REASON_TIME ? IPSEC_OK : IPSEC_ERR_UNSUPPORTED;
+}
+
+int
+main(void)
+{
+    (void)add(IPSEC_IN, IPSEC_MODE_TUNNEL, 0, 0, 0);
+    tell("quarantine", ipsec_sad_quarantine(&ips, &sa, 9));
+    tell("rollover", add(IPSEC_OUT, IPSEC_MODE_TUNNEL, IPSEC_SA_ROLLOVER, 0,
+                         0));
+    tell("tfc", add(IPSEC_OUT, IPSEC_MODE_TUNNEL, 0, 100, 0));
+    tell("dummy", dummy());
+    tell("any", add(IPSEC_IN, IPSEC_MODE_ANY, 0, 0, 0));
+    tell("gmac", add(IPSEC_OUT, IPSEC_MODE_TUNNEL, 0, 0,
+                     IPSEC_INTEG_AES_GMAC_128));
+    tell("details", details());
+    tell("reason", reason());
+    printf("\n");
+    return 0;
+}
