@@ -116,6 +116,44 @@ test_wild_card_source_of_transport_mode(void **state)
     }
 }
 
+static void
+in_udp(struct pair *two)
+{
+    two->out.params.local_port = two->out.params.remote_port = 4500;
+    two->in.params.local_port = two->in.params.remote_port = 4500;
+    two->b.cfg.natt_port = 4500;
+}
+
+/* The same of ESP in UDP (RFC 3948), where a NAT may change it in tunnel mode;
+ * and a dummy goes there too. */
+static void
+test_wild_card_in_udp(void **state)
+{
+    struct fx_pkt p;
+    int mode, moved;
+
+    (void)state;
+    for (mode = 1; mode <= 2; mode++) {
+        for (moved = 0; moved < 2; moved++) {
+            fx_note("mode %d, moved %d", mode, moved);
+            prepare(50, mode, 4, mode);
+            in_udp(&pair);
+            pair.in.params.remote.byte[3] ^= (uint8_t)moved;
+            pair_begin(&pair);
+            seal(4);
+            assert_status(pair_offer(&pair, wire, wire_len),
+                          mode == 1 && moved ? IPSEC_ERR_SELECTOR : IPSEC_OK);
+            fx_pkt_new(&p, NULL, 0, IPSEC_HEADROOM, 40 + IPSEC_TAILROOM);
+            assert_status(ipsec_dummy(&pair.a.ips, &p.pkt, &pair.out.sa, 40),
+                          IPSEC_OK);
+            assert_int_equal(p.pkt.buf.data[9], 17);
+            assert_status(pair_offer(&pair, p.pkt.buf.data, p.pkt.buf.len),
+                          IPSEC_CONSUMED);
+            fx_pkt_free(&p);
+        }
+    }
+}
+
 /* A bundle: each layer for itself, an engine between them or not. */
 static void
 check_bundle(int engine, uint8_t asked_0, uint8_t asked_1, int want)
@@ -185,6 +223,7 @@ main(void)
         cmocka_unit_test(test_wild_card_only_if_asked_for),
         cmocka_unit_test(test_wild_card_changes_no_other_sa),
         cmocka_unit_test(test_wild_card_source_of_transport_mode),
+        cmocka_unit_test(test_wild_card_in_udp),
         cmocka_unit_test(test_wild_card_in_a_bundle),
         cmocka_unit_test(test_wild_card_dummy_packet),
     };
