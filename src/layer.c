@@ -50,6 +50,46 @@ ipsec_layer_mtu(const struct ipsec_sa *sa, size_t ins, size_t mtu)
     return mtu == 0 ? 0 : mtu + keep;
 }
 
+#ifdef IPSEC_NO_TFC
+#define tfc_room(sa, tail) ((void)0)
+#else
+/* The shortest packet is padded most. */
+static void
+tfc_room(const struct ipsec_sa *sa, size_t *tail)
+{
+    size_t max = sa->mtu, len = sa->tfc, need;
+
+    if (max == 0) {
+        max = UINT16_MAX + (sa->local.version == 6 ? IP6_HDR : 0);
+    }
+    max = ipsec_layer_mtu(sa, 0, max);
+    len = len < max ? len : max;
+    if (len > IP4_HDR) {
+        need = len - IP4_HDR + ipsec_layer_tail(sa, 0, len);
+        *tail = need > *tail ? need : *tail;
+    }
+}
+#endif
+
+/* see sad.h */
+void
+ipsec_sa_room(const struct ipsec_sa *sa, size_t *head, size_t *tail)
+{
+    *head = ipsec_layer_head(sa);
+    *tail = sa->proto == IPSEC_PROTO_ESP
+        ? (size_t)sa->align - 1 + 2 + sa->icv_len : 0;
+    tfc_room(sa, tail);
+}
+
+/* see sad.h */
+size_t
+ipsec_sa_mtu(const struct ipsec_sa *sa, size_t link_mtu)
+{
+    size_t ip_len = sa->local.version == 6 ? IP6_HDR : IP4_HDR;
+
+    return ipsec_layer_mtu(sa, ip_len, link_mtu);
+}
+
 /* see inner.h */
 uint8_t
 ipsec_layer_next(const struct ipsec_sa *sa, const struct ipsec_ip *ip,

@@ -75,9 +75,9 @@ struct ipsec_keymat {
  * AH it is a MAC like any other, of aad, text and tail, that also takes `iv`;
  * its salt ends the integ_key.
  *
- * GMAC of ESP authenticates aad and text as one, and some libraries take it in one
- * piece only. So the `aad_len` bytes ahead of `text` are always memory of the
- * packet: run() may write there, if it leaves them as they were.
+ * GMAC of ESP authenticates aad and text as one, and some libraries take it in
+ * one piece only. So the `aad_len` bytes ahead of `text` are always memory of
+ * the packet: run() may write there, if it leaves them as they were.
  */
 struct ipsec_op {
     void             *key;         /**< as made by key_init() */

@@ -120,7 +120,8 @@ reason(void)
         return IPSEC_ERR_ARG;
     }
     ipsec_tick(&ips, ipsec_now(&ips) + 2);
-    return larval.reason == IPSEC_REASON_TIME ? IPSEC_OK : IPSEC_ERR_UNSUPPORTED;
+    return larval.reason == IPSEC_REASON_TIME
+        ? IPSEC_OK : IPSEC_ERR_UNSUPPORTED;
 }
 
 int
