@@ -21,6 +21,7 @@ SABOTAGE    ?=## make demo: break it by "key", "policy" or "replay"
 COVERAGE    ?=## make test: 1 prints the line coverage of src/
 FILTER      ?=## make interop: only cases with this in their names
 FUZZ_SECONDS ?= 30## make fuzz: how long for each target
+FUZZ_ONLY   ?=## make fuzz: this target alone
 MUTATE      ?=## make conformance: disable so many rows, see their tests fail
 SEED        ?=## ... and repeat the choice of rows that this seed made
 PREFIX      ?= /usr/local## make install: where to
@@ -56,6 +57,9 @@ VERSION  := $(shell awk '/define IPSEC_VERSION_/ { v = v s $$3; s = "." } \
 BENCH    := $(BUILD)/bench/bench
 FUZZ_SRC := $(wildcard tests/fuzz/*.c)
 FUZZ     := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+ifneq ($(FUZZ_ONLY),)
+FUZZ     := $(BUILD)/fuzz/$(FUZZ_ONLY)
+endif
 TEST_SCRIPTS := scripts/warnings.sh
 
 # What was built with other settings is built again: see REMEMBER below.
@@ -93,10 +97,14 @@ bench: $(BENCH) ## what ESP costs on top of the bare cipher
 fuzz: $(FUZZ) ## feed the packet paths random input (needs clang)
 	@for target in $(FUZZ); do \
 	    echo "$$target, $(FUZZ_SECONDS) s"; mkdir -p $$target.corpus; \
-	    $$target -max_total_time=$(FUZZ_SECONDS) -max_len=2048 \
+	    case $$target in $(FUZZ_LENS) *) max=2048 ;; esac; \
+	    $$target -max_total_time=$(FUZZ_SECONDS) -max_len=$$max \
 	        -verbosity=0 -print_final_stats=1 \
 	        -artifact_prefix=$$target.crash- $$target.corpus || exit 1; \
 	done
+
+fuzz-coverage: ## lines that the packets of the fuzz targets reach
+	@$(MAKE) --no-print-directory COVERAGE=1 fuzz-reach
 
 size: ## code and data of the core, and of its structures
 	@sh scripts/size.sh
@@ -164,12 +172,24 @@ $(BENCH): $(BUILD)/tests/bench/bench.o $(PORT_OBJ) $(LIB)
 	@mkdir -p $(@D); echo '  LD      $@'; \
 	$(CC) $(CFLAGS) -o $@ $^ $(MBEDTLS_LIBS)
 
-# tests/rules.mk may set FUZZ_HELPERS (more sources) and FUZZ_CPPFLAGS.
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_HELPERS) $(CORE_SRC) $(CORE_HDR)
+# tests/rules.mk may set FUZZ_HELPERS (what a target is not about: built
+# without feedback to the fuzzer, for speed), FUZZ_MORE (what it is about) and
+# FUZZ_CPPFLAGS; FUZZ_PLAIN, targets that don't tell it what is compared with
+# what; FUZZ_LENS, how long their inputs may be, as cases of a shell.
+FUZZ_FLAGS = -std=c99 -g -O2 -fno-sanitize-recover=all $(CPPFLAGS) \
+             $(FUZZ_CPPFLAGS)
+FUZZ_AIDS := $(FUZZ_HELPERS:%.c=$(BUILD)/fuzz/aids/%.o)
+
+$(BUILD)/fuzz/aids/%.o: %.c $(CORE_HDR)
+	@mkdir -p $(@D); \
+	clang $(FUZZ_FLAGS) -fsanitize=address,undefined -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_AIDS) $(FUZZ_MORE) $(CORE_SRC) \
+                 $(CORE_HDR)
 	@mkdir -p $(@D); echo '  FUZZ    $@'; \
-	clang -std=c99 -g -O1 -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=all $(CPPFLAGS) $(FUZZ_CPPFLAGS) -o $@ \
-	    $(filter %.c,$^)
+	clang $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined \
+	    $(if $(filter $*,$(FUZZ_PLAIN)),-fno-sanitize-coverage=trace-cmp) \
+	    -o $@ $(filter %.c %.o,$^)
 
 # Rewritten when a setting has changed, so that all is built again.
 REMEMBER = @mkdir -p $(@D); echo '$1' > $@.new; \

@@ -64,17 +64,20 @@ unit: $(UNIT)
 # Fuzz targets as plain programs, which "make test" runs on the seeds; "make
 # fuzz" builds the same with libFuzzer.
 FUZZ_HELPERS  := tests/fuzz/shared/site.c tests/fake/crypto.c
-FUZZ_CPPFLAGS := -Itests
+FUZZ_MORE     := tests/vectors/record.c tests/vectors/read.c
+FUZZ_CPPFLAGS := -Itests -Isrc
+FUZZ_PLAIN    := replay resume spd
+FUZZ_LENS     := */replay) max=160 ;; */resume) max=70 ;; */spd) max=640 ;;
 FUZZ_NAMES    := $(FUZZ_SRC:tests/fuzz/%.c=%)
 FUZZ_REPLAY   := $(FUZZ_NAMES:%=$(TEST_EXE)/fuzz_%)
 FUZZ_SHARED   := $(patsubst tests/%.c,$(TEST_OBJ)/%.o,$(FUZZ_HELPERS) \
-                 tests/fuzz/shared/replayer.c)
+                 $(FUZZ_MORE) tests/fuzz/shared/replayer.c)
 FUZZ_OBJ      := $(FUZZ_NAMES:%=$(TEST_OBJ)/fuzz/%.o) $(FUZZ_SHARED)
 
 TEST_SCRIPTS += tests/fuzz/seeds.sh
 test: $(FUZZ_REPLAY)
 
-$(FUZZ_OBJ): CPPFLAGS += -Itests
+$(FUZZ_OBJ): CPPFLAGS += -Itests -Isrc
 
 $(FUZZ_REPLAY): $(TEST_EXE)/fuzz_%: $(TEST_OBJ)/fuzz/%.o $(FUZZ_SHARED) \
                 $(TEST_LIB)

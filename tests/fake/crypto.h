@@ -28,6 +28,7 @@ struct fake_key {
     uint16_t integ;
     int      open;
     size_t   icv_len;
+    uint64_t start;   /* of an ICV: made of the material */
     uint8_t  material[FAKE_MATERIAL];
 };
 
@@ -38,6 +39,7 @@ struct fake_state {
     enum fake_mode mode;
     uint32_t mix;
     int      any_icv;          /* accept whatever ICV: for fuzzing */
+    int      clear;            /* and encipher nothing */
 
     /* What goes wrong: at call n, counted from 1; 0: never. */
     size_t   run_fails_at;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "fuzz/shared/site.h"
 
-/* Outbound: three bytes of choices, then a packet. What gets sealed, a peer
- * opens again, byte for byte; what does not is as it was. */
+/* Outbound: two bytes of choices for each of three SAs, then a packet. What
+ * gets sealed, a peer opens again, byte for byte; what does not is as it
+ * was. */
 
-#define HEAD 200
-#define TAIL 120
+#define HEAD 264
+#define TAIL 160
+#define CHOICES 6
 
 static void
 check_back(const struct ipsec_pkt *sent, const unsigned choice[3],
@@ -18,6 +20,7 @@ check_back(const struct ipsec_pkt *sent, const unsigned choice[3],
     int rc;
 
     site_init(&peer);
+    peer.st.clear = 1;
     CHECK(site_addrs(sent->buf.data, sent->buf.len, IPSEC_IN, &local,
                      &remote));
     for (i = 0; i < layers; i++) {
@@ -47,16 +50,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     size_t layers, i;
     int rc;
 
-    if (len < 3 || len > 4099) {
+    if (len < CHOICES || len > CHOICES + 4096) {
         return 0;
     }
-    len -= 3;
+    len -= CHOICES;
     layers = 1u + (data[0] >> 7) + (data[1] >> 7);
-    memset(mem, 0, sizeof mem);
-    memcpy(mem + HEAD, data + 3, len);
+    memset(mem, 0, HEAD + len + TAIL);
+    memcpy(mem + HEAD, data + CHOICES, len);
     site_init(&site);
+    site.st.clear = 1;
     for (i = 0; i < layers; i++) {
-        choice[i] = data[i];
+        choice[i] = data[i] | (unsigned)data[3 + i] << 8;
         if (site_addrs(mem + HEAD, len, IPSEC_OUT, &local, &remote)) {
             site_add(&site, IPSEC_OUT, choice[i], (uint32_t)(0x1000 + i),
                      &local, &remote);
@@ -68,9 +72,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     CHECK(rc == IPSEC_OK || rc < 0);
     CHECK(site.st.misuse == 0 && site.sa[0].sa.in_flight == 0);
     if (rc == IPSEC_OK) {
-        check_back(&pkt, choice, layers, data + 3);
+        check_back(&pkt, choice, layers, data + CHOICES);
     } else if (pkt.layers == 0) {
-        CHECK(memcmp(mem + HEAD, data + 3, len) == 0);
+        CHECK(memcmp(mem + HEAD, data + CHOICES, len) == 0);
     }
     return 0;
 }

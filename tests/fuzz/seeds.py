@@ -114,31 +114,67 @@ def ah_packets(rng):
                    bytes([kinds[0], 64]) + ends + ext + ah)
 
 
+def blocks(name, count):
+    """The first records of a file, one seed each, and all of it in one."""
+    with open(os.path.join(VECTORS, name), encoding="utf-8") as f:
+        text = f.read()
+    records = [r for r in text.split("\n\n") if "proto = " in r]
+    return [(r + "\n").encode() for r in records[:count]]
+
+
+def numbers(rng):
+    """Replay windows of all sizes, near the ends of both subspaces."""
+    tops = [0, 1, 63, 2**32 - 2, 2**32, 2**32 + 30, 5 * 2**32 - 1, 2**64 - 40]
+    for i, top in enumerate(tops):
+        for flags in (0, 1):
+            head = bytes([flags, i % 7]) + top.to_bytes(8, "big")
+            steps = (bytes([4 | rng.randrange(4), 0, rng.randrange(256)])
+                     for _ in range(50))
+            yield head + b"".join(steps)
+
+
+def flights(rng):
+    """Up to eight packets each, both ways, with all layers and suites."""
+    for i in range(128):
+        head = bytes([i % 32] + [rng.randrange(256) for _ in range(5)])
+        rest = bytearray(rng.randrange(256) for _ in range(64))
+        if i % 2:
+            rest[0::8] = bytes(8)  # nothing is spoilt,
+            rest[7::8] = bytes(8)  # and the engine never fails
+        yield head + bytes(rest)
+
+
+def any_bytes(rng, length):
+    return bytes(rng.randrange(256) for _ in range(length))
+
+
 def main():
     top = sys.argv[1]
     rng = random.Random(1)
     seeds = {"inbound": [], "outbound": [], "flow": [], "spd": [],
              "icmp": [], "udp4500": [], "ah": [],
-             "reass": list(reass(random.Random(2)))}
+             "reass": list(reass(random.Random(2))),
+             "replay": list(numbers(rng)), "resume": list(flights(rng)),
+             "vectors": blocks("esp_packets.txt", 20) +
+             blocks("ah_packets.txt", 10) +
+             blocks("esp_payloads_published.txt", 10)}
     for name in ("esp_packets.txt", "ah_packets.txt"):
         for i, (key, data) in enumerate(packets(name)):
             seeds["flow"].append(data)
             if key == "plain":
-                choices = bytes(rng.randrange(256) for _ in range(3))
-                seeds["outbound"].append(choices + data)
+                seeds["outbound"].append(any_bytes(rng, 6) + data)
             for cut in (28, 36, 68, 1500):
                 choices = bytes([rng.randrange(256), rng.randrange(256) | 1])
                 seeds["icmp"].append(choices + data[:cut])
             for choice in (i % 8, 0x24 + i % 4):
-                seeds["inbound"].append(bytes([choice]) + data)
+                seeds["inbound"].append(bytes([choice, i % 64, 0]) + data)
     for _, data in packets("ah_packets.txt"):
         seeds["ah"] += [bytes([choice]) + data for choice in (1, 5, 0x11)]
     for data in ah_packets(rng):
         seeds["ah"] += [bytes([choice]) + data
                         for choice in (0, 1, 2, 0x13, 0x44)]
     for _ in range(40):
-        length = 16 * rng.randrange(1, 60)
-        seeds["spd"].append(bytes(rng.randrange(256) for _ in range(length)))
+        seeds["spd"].append(any_bytes(rng, 16 * rng.randrange(1, 40)))
     for i, payload in enumerate(payloads()):
         choices = bytes([i % 64, i * 5 % 64])
         seeds["udp4500"].append(choices + datagram(payload, 4 + i % 2 * 2))

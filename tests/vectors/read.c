@@ -238,7 +238,7 @@ walk_read(struct walk *w, const struct record *rec)
 {
     const char *proto = record_get(rec, "proto"), *wrong;
 
-    memset(w, 0, sizeof *w);
+    memset(w, 0, offsetof(struct walk, plain));
     if (rec->broken || proto == NULL) {
         return "not a record of a packet";
     }

@@ -25,31 +25,42 @@ site_init(struct site *site)
     CHECK(ipsec_init(&site->ips, &site->cfg) == IPSEC_OK);
 }
 
+/* One of each layout of RFC 4303: length and place of the IV, alignment,
+ * length of the ICV. */
+static const struct {
+    uint8_t encr, encr_key_len, integ, integ_key_len;
+} suites[] = {
+    { IPSEC_ENCR_NULL, 0, IPSEC_INTEG_HMAC_SHA2_256_128, 32 },
+    { IPSEC_ENCR_AES_CBC, 16, IPSEC_INTEG_HMAC_SHA2_256_128, 32 },
+    { IPSEC_ENCR_AES_GCM_16, 20, IPSEC_INTEG_NONE, 0 },
+    { IPSEC_ENCR_CHACHA20_POLY1305, 36, IPSEC_INTEG_NONE, 0 },
+    { IPSEC_ENCR_NULL, 0, IPSEC_INTEG_AES_XCBC_96, 16 },
+    { IPSEC_ENCR_AES_CBC, 32, IPSEC_INTEG_HMAC_SHA2_512_256, 64 },
+    { IPSEC_ENCR_AES_CCM_8_IIV, 19, IPSEC_INTEG_NONE, 0 },
+    { IPSEC_ENCR_AES_GCM_12, 36, IPSEC_INTEG_NONE, 0 },
+    { IPSEC_ENCR_NULL, 0, IPSEC_INTEG_HMAC_SHA2_384_192, 48 },
+    { IPSEC_ENCR_AES_CTR, 20, IPSEC_INTEG_HMAC_SHA1_96, 20 },
+    { IPSEC_ENCR_NULL_AES_GMAC, 20, IPSEC_INTEG_NONE, 0 },
+    { IPSEC_ENCR_AES_GCM_16_IIV, 20, IPSEC_INTEG_NONE, 0 },
+};
+
+#define SUITES (sizeof suites / sizeof suites[0])
+
 static void
 suite_set(struct ipsec_keymat *km, unsigned choice)
 {
     static const uint8_t keys[72] = { 1, 2, 3 };
+    size_t i = ((choice >> 6 & 12) | (choice & 3)) % SUITES;
 
-    km->encr_key = km->integ_key = keys;
-    switch (choice & 3) {
-    case 0:
-        km->encr = IPSEC_ENCR_NULL;
-        break;
-    case 1:
-        km->encr = IPSEC_ENCR_AES_CBC;
-        km->encr_key_len = 16;
-        break;
-    case 2:
-        km->encr = IPSEC_ENCR_AES_GCM_16;
-        km->encr_key_len = 20;
-        return;
-    default:
-        km->encr = IPSEC_ENCR_CHACHA20_POLY1305;
-        km->encr_key_len = 36;
-        return;
+    if (choice & SITE_AH) {
+        i &= 8 | 4; /* one without a cipher */
+        i = i > 8 ? 8 : i;
     }
-    km->integ = IPSEC_INTEG_HMAC_SHA2_256_128;
-    km->integ_key_len = 32;
+    km->encr_key = km->integ_key = keys;
+    km->encr = suites[i].encr;
+    km->encr_key_len = suites[i].encr_key_len;
+    km->integ = suites[i].integ;
+    km->integ_key_len = suites[i].integ_key_len;
 }
 
 void
@@ -64,12 +75,16 @@ site_add(struct site *site, int dir, unsigned choice, uint32_t spi,
     q.spi = spi;
     q.reqid = (uint32_t)site->sas + 1;
     q.dir = (uint8_t)dir;
-    q.proto = IPSEC_PROTO_ESP;
+    q.proto = choice & SITE_AH ? IPSEC_PROTO_AH : IPSEC_PROTO_ESP;
     q.mode = choice & 4 ? IPSEC_MODE_TUNNEL : IPSEC_MODE_TRANSPORT;
     q.flags = IPSEC_SA_NEGOTIATED;
     q.flags |= (uint16_t)(choice & 8 ? IPSEC_SA_ESN : 0);
     q.flags |= (uint16_t)(choice & 16 ? IPSEC_SA_DF_COPY : 0);
     q.flags |= (uint16_t)(choice & 32 ? IPSEC_SA_NO_REPLAY : 0);
+    q.flags |= (uint16_t)(choice & SITE_ALIGN8 ? IPSEC_SA_AH_ALIGN8 : 0);
+    q.flags |= (uint16_t)(choice & SITE_COPY ? IPSEC_SA_LABEL_COPY : 0);
+    q.flags |= (uint16_t)(choice & SITE_OWN
+                          ? IPSEC_SA_DSCP_SET | IPSEC_SA_NO_ECN : 0);
     q.mtu = choice & 64 ? 1300 : 0;
     q.local = *local;
     q.remote = *remote;

@@ -15,6 +15,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 #define SITE_SAS 4
 
+/* What an SA is: bits 0, 1, 8 and 9 are a suite, 2 tunnel mode, 3 ESN, 4 DF
+ * copied, 5 no anti-replay, 6 an MTU, 7 is the target's; and these. */
+#define SITE_TUNNEL 0x0004u
+#define SITE_ESN    0x0008u
+#define SITE_AH     0x0400u
+#define SITE_ALIGN8 0x0800u
+#define SITE_COPY   0x1000u /* flow label */
+#define SITE_OWN    0x2000u /* DSCP and ECN */
+
 struct site_sa {
     struct ipsec_sa sa;
     struct fake_key key;
