@@ -18,7 +18,7 @@ LWIP_DIR    ?=## lwIP source tree to use; else fetched
 MBEDTLS_DIR ?=## mbedTLS source tree to use; else a package, or fetched
 CMOCKA_DIR  ?=## CMocka source tree to use; else a package, or fetched
 SABOTAGE    ?=## make demo: break it by "key", "policy" or "replay"
-COVERAGE    ?=## make test: 1 prints the line coverage of src/
+COVERAGE    ?=## make test: 1 prints what of src/ is reached
 FILTER      ?=## make interop: only cases with this in their names
 FUZZ_SECONDS ?= 30## make fuzz: how long for each target
 FUZZ_ONLY   ?=## make fuzz: this target alone
@@ -137,7 +137,8 @@ help: ## show this
 	      printf "  %-13s %s%s\n", $$1, $$3, preset }' \
 	    Makefile $(wildcard tests/rules.mk)
 
-.PHONY: all demo test conformance interop bench fuzz size lint install deps-new
+.PHONY: all demo test conformance interop bench fuzz fuzz-coverage size lint
+.PHONY: install deps-new
 .PHONY: clean help
 .DELETE_ON_ERROR:
 

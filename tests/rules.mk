@@ -48,6 +48,9 @@ $(VECTORS): $(VECTORS_OBJ) $(TEST_OBJ)/vectors/record.o $(TEST_PORT) \
             $(TEST_LIB) | $(MBEDTLS_DEP)
 	$(TEST_LINK) $(MBEDTLS_LIBS)
 
+# Hostile input: is every row shown by a test that exists?
+TEST_SCRIPTS += tests/attacks.py
+
 # Builds with something left out: see include/ipsec/options.h.
 TEST_SCRIPTS += tests/options/run.sh tests/keymgmt.sh tests/counters.sh
 export MBEDTLS_CFLAGS MBEDTLS_LIBS
@@ -73,6 +76,11 @@ FUZZ_REPLAY   := $(FUZZ_NAMES:%=$(TEST_EXE)/fuzz_%)
 FUZZ_SHARED   := $(patsubst tests/%.c,$(TEST_OBJ)/%.o,$(FUZZ_HELPERS) \
                  $(FUZZ_MORE) tests/fuzz/shared/replayer.c)
 FUZZ_OBJ      := $(FUZZ_NAMES:%=$(TEST_OBJ)/fuzz/%.o) $(FUZZ_SHARED)
+
+# What the corpora of the fuzz targets reach: "make fuzz-coverage".
+fuzz-reach: $(FUZZ_REPLAY)
+	@sh tests/fuzz/reach.sh $(FUZZ_REPLAY)
+.PHONY: fuzz-reach
 
 TEST_SCRIPTS += tests/fuzz/seeds.sh
 test: $(FUZZ_REPLAY)
