@@ -15,9 +15,24 @@ static struct pair pair;
 static uint8_t wire[2048], plain[2048];
 static size_t wire_len, plain_len;
 
+/* mbedTLS's GCM has memory of its own, which it gives back with the key. */
+static int
+finish(void **state)
+{
+    (void)state;
+    if (pair.out.sa.state == IPSEC_SA_MATURE) {
+        (void)ipsec_sad_remove(&pair.a.ips, &pair.out.sa);
+    }
+    if (pair.in.sa.state == IPSEC_SA_MATURE) {
+        (void)ipsec_sad_remove(&pair.b.ips, &pair.in.sa);
+    }
+    return 0;
+}
+
 static void
 prepare(const struct suite *s, int mode, int version, int real)
 {
+    finish(NULL);
     pair_prepare(&pair, s, mode, version);
     pair.out.params.proto = pair.in.params.proto = IPSEC_PROTO_AH;
     pair.pa.proto = pair.pb.proto = IPSEC_PROTO_AH;
@@ -399,5 +414,5 @@ main(void)
         cmocka_unit_test(test_gmac_never_wraps),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, finish);
 }

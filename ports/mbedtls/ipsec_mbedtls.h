@@ -33,7 +33,7 @@ extern "C" {
  *     ChaCha20-Poly1305, likewise     MBEDTLS_CHACHAPOLY_C
  *     AES-CBC                         MBEDTLS_AES_C, MBEDTLS_CIPHER_MODE_CBC
  *     AES-CTR                         MBEDTLS_AES_C, MBEDTLS_CIPHER_MODE_CTR
- *     AES-CMAC, AES-XCBC, GMAC of AH  MBEDTLS_AES_C
+ *     AES-CMAC, AES-XCBC              MBEDTLS_AES_C
  *     HMAC-SHA1, HMAC-SHA2-256        MBEDTLS_SHA1_C, MBEDTLS_SHA256_C
  *     HMAC-SHA2-384, HMAC-SHA2-512    MBEDTLS_SHA512_C; with 3.6 also
  *                                     MBEDTLS_SHA384_C
