@@ -48,21 +48,37 @@ measure() {
     done
 }
 
+# total MACROS...: text on a Cortex-M4, of a build with these macros
+total() {
+    objects arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb "$@"
+    arm-none-eabi-size "$tmp"/*.o | awk '{ n += $1 } END { print n }'
+}
+
 # ESP alone, against what it took when it was first whole
 base() {
-    objects arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -DIPSEC_NO_ADDITIONS \
-        -DIPSEC_NO_TRANSFORMS
-    alone=$(arm-none-eabi-size "$tmp"/*.o | awk '{ n += $1 } END { print n }')
+    alone=$(total -DIPSEC_NO_ADDITIONS -DIPSEC_NO_TRANSFORMS)
     base=$(grep -v '^#' scripts/size.base)
     echo "ESP alone (IPSEC_NO_ADDITIONS, IPSEC_NO_TRANSFORMS): $alone bytes of text," \
         "at most $((base * 105 / 100))"
     [ "$alone" -le $((base * 105 / 100)) ]
 }
 
+# What each option of options.h takes out, alone.
+options() {
+    echo "without"
+    all=$(total)
+    sed -n 's/^#undef \(IPSEC_NO_[A-Z0-9_]*\)$/\1/p' include/ipsec/options.h |
+        while read -r option; do
+            printf '  %-24s %8d less\n' "$option" \
+                $((all - $(total "-D$option")))
+        done
+}
+
 measure "" ${CC:-cc}
 if command -v arm-none-eabi-gcc > /dev/null; then
     echo
     measure arm-none-eabi- arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb
+    options
     base
 else
     echo 'For a Cortex-M4 as well: apt-get install gcc-arm-none-eabi'
