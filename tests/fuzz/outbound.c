@@ -29,7 +29,7 @@ check_back(const struct ipsec_pkt *sent, const unsigned choice[3],
     }
     pkt = *sent;
     rc = ipsec_inbound(&peer.ips, &pkt);
-    if (rc != IPSEC_OK) {
+    if (rc != IPSEC_OK || pkt.layers != layers) {
         return; /* the packet itself was ESP, or so */
     }
     for (i = 0; i < pkt.buf.len; i++) {
