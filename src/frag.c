@@ -10,7 +10,7 @@
  */
 
 #define SLOT_CLEAR 1 /* values of `used`: the first came in clear, ... */
-#define SLOT_OPENED 2 /* ... or over an SA that may carry it */
+#define SLOT_OURS  2 /* ... over an SA that may carry it, or from us */
 
 #define SEL_PORTS (IPSEC_SEL_LOCAL_PORT | IPSEC_SEL_REMOTE_PORT)
 
@@ -34,15 +34,24 @@ is_of(const struct ipsec_frag_slot *slot, int dir, const struct ipsec_ip *ip,
            ipsec_addr_equal(&slot->remote, &flow->remote);
 }
 
+/* How far is what comes this way, after `layers` layers, to be believed? */
+static uint8_t
+rank(int dir, size_t layers)
+{
+    return dir == IPSEC_OUT || layers > 0 ? SLOT_OURS : SLOT_CLEAR;
+}
+
+/* The slot of the datagram, whose first is no less to be believed. */
 static struct ipsec_frag_slot *
 slot_find(const struct ipsec *ips, int dir, const struct ipsec_ip *ip,
-          const struct ipsec_flow *flow)
+          const struct ipsec_flow *flow, uint8_t least)
 {
     const struct ipsec_frag *frag = ips->cfg->frag;
     size_t i;
 
     for (i = 0; i < frag->len; i++) {
         if (is_valid(&frag->slot[i], ips->now) &&
+            frag->slot[i].used >= least &&
             is_of(&frag->slot[i], dir, ip, flow)) {
             return &frag->slot[i];
         }
@@ -50,9 +59,18 @@ slot_find(const struct ipsec *ips, int dir, const struct ipsec_ip *ip,
     return NULL;
 }
 
-/* A slot that isn't in use, or the oldest; NULL: there are none. */
+/* Of two slots, is `a` to be forgotten? What came in clear, then the older. */
+static int
+is_lesser(const struct ipsec_frag_slot *a, const struct ipsec_frag_slot *b)
+{
+    return a->used != b->used ? a->used < b->used
+                              : (int32_t)(a->until - b->until) < 0;
+}
+
+/* A slot that isn't in use, or one to be forgotten, for one that is `used` so:
+ * a flood in clear makes nothing else forgotten. NULL: there are none. */
 static struct ipsec_frag_slot *
-slot_take(const struct ipsec *ips)
+slot_take(const struct ipsec *ips, uint8_t used)
 {
     const struct ipsec_frag *frag = ips->cfg->frag;
     struct ipsec_frag_slot *slot, *best = NULL;
@@ -63,7 +81,7 @@ slot_take(const struct ipsec *ips)
         if (!is_valid(slot, ips->now)) {
             return slot;
         }
-        if (best == NULL || (int32_t)(slot->until - best->until) < 0) {
+        if (slot->used <= used && (best == NULL || is_lesser(slot, best))) {
             best = slot;
         }
     }
@@ -75,15 +93,15 @@ void
 ipsec_frag_note(const struct ipsec *ips, int dir, const struct ipsec_ip *ip,
                 const struct ipsec_flow *flow, size_t layers)
 {
-    uint8_t used = layers > 0 ? SLOT_OPENED : SLOT_CLEAR;
+    uint8_t used = rank(dir, layers);
     struct ipsec_frag_slot *slot;
 
     if (ips->cfg->frag == NULL || ip->frag != FRAG_FIRST || flow->opaque) {
         return;
     }
-    slot = slot_find(ips, dir, ip, flow);
+    slot = slot_find(ips, dir, ip, flow, 0);
     if (slot == NULL) {
-        slot = slot_take(ips);
+        slot = slot_take(ips, used);
     } else if (slot->used > used) {
         return; /* forged: it may not speak for what has authenticated */
     }
@@ -128,8 +146,8 @@ is_first(const struct ipsec_policy *opaque, const struct ipsec_policy *policy)
 /* see inner.h */
 int
 ipsec_frag_check(const struct ipsec *ips, int dir, const struct ipsec_ip *ip,
-                 struct ipsec_flow *flow, struct ipsec_policy **policy,
-                 int refuse)
+                 struct ipsec_flow *flow, size_t layers,
+                 struct ipsec_policy **policy, int refuse)
 {
     const struct ipsec_frag_slot *slot;
     struct ipsec_policy *opaque = *policy;
@@ -138,7 +156,7 @@ ipsec_frag_check(const struct ipsec *ips, int dir, const struct ipsec_ip *ip,
     if (ips->cfg->frag == NULL || ip->frag != FRAG_LATER) {
         return IPSEC_OK;
     }
-    slot = slot_find(ips, dir, ip, flow);
+    slot = slot_find(ips, dir, ip, flow, rank(dir, layers));
     if (slot == NULL) {
         return IPSEC_OK;
     }

@@ -161,8 +161,8 @@ judge(struct ipsec *ips, struct ipsec_pkt *pkt, struct view *view)
 {
     struct ipsec_policy *policy =
         ipsec_spd_lookup(ips, IPSEC_IN, &view->flow);
-    int rc = ipsec_frag_check(ips, IPSEC_IN, &view->ip, &view->flow, &policy,
-                              IPSEC_ERR_SELECTOR);
+    int rc = ipsec_frag_check(ips, IPSEC_IN, &view->ip, &view->flow,
+                              pkt->layers, &policy, IPSEC_ERR_SELECTOR);
 
     if (policy == NULL) {
         policy = ipsec_icmp_related(ips, IPSEC_IN, pkt, &view->ip,

@@ -439,7 +439,8 @@ int ipsec_udp_opened(struct ipsec *ips, struct ipsec_pkt *pkt,
  * IPsec; others are let be.
  * check: `*policy` is what the SPD says of `flow`. For a later fragment whose
  * first is known, what it says of the ports of that one, which `flow` then
- * has. IPSEC_OK, or `refuse`: it may not go there.
+ * has; one in clear is of nothing that came over an SA. IPSEC_OK, or `refuse`:
+ * it may not go there.
  */
 #ifndef IPSEC_NO_FRAGMENTS
 void ipsec_frag_note(const struct ipsec *ips, int dir,
@@ -447,10 +448,11 @@ void ipsec_frag_note(const struct ipsec *ips, int dir,
                      size_t layers);
 int ipsec_frag_check(const struct ipsec *ips, int dir,
                      const struct ipsec_ip *ip, struct ipsec_flow *flow,
-                     struct ipsec_policy **policy, int refuse);
+                     size_t layers, struct ipsec_policy **policy,
+                     int refuse);
 #else
 #define ipsec_frag_note(ips, dir, ip, flow, layers) ((void)0)
-#define ipsec_frag_check(ips, dir, ip, flow, policy, refuse) IPSEC_OK
+#define ipsec_frag_check(ips, dir, ip, flow, layers, policy, refuse) IPSEC_OK
 #endif
 
 /* fragment.c: bytes of a packet that its first fragment has to have over IPv6,

@@ -521,38 +521,107 @@ test_frag_opaque_sa_takes_what_ports_may_not(void **state)
     assert_true(pair.out.sa.seq == 2 && out.sa.seq == 1);
 }
 
-/* attacks.md 77: protected traffic to 119 and a bypass of 120 between the same
- * two. A forged first fragment in clear may not lend its ports to what would
- * then be put into the protected datagram. */
+/* Protected traffic to 119 and a bypass of 120 between the same two. */
 static void
-test_frag_forged_first_does_not_speak_for_protected(void **state)
+gateways_and_bypass(void)
 {
     static struct ipsec_policy bypass;
 
-    (void)state;
     gateways(0, IPSEC_POLICY_FRAGMENTS);
     with_frag(&pair.b, SLOTS);
-    policy_set(&bypass, IPSEC_ACTION_BYPASS, 120, 120, 10);
+    policy_set(&bypass, IPSEC_ACTION_BYPASS, 120, 120, 5);
     bypass.dir = IPSEC_IN;
     assert_status(ipsec_spd_add(&pair.b.ips, &bypass), IPSEC_OK);
-    /* here both ends of the flow are turned round: us[] is behind `a` */
-    assert_status(pass(1, FIRST, 1, 119), IPSEC_OK);
-    {
-        struct packet_spec spec = piece(0, IPSEC_OUT, FIRST, 1, 5);
-        struct fx_pkt p;
+}
 
-        spec.sport = 120;
-        fx_pkt_build(&p, &spec, 0, 0);
-        assert_status(ipsec_inbound(&pair.b.ips, &p.pkt), IPSEC_BYPASS);
-        fx_pkt_free(&p);
-        spec = piece(0, IPSEC_OUT, LATER, 1, 5);
-        fx_pkt_build(&p, &spec, 0, 0);
-        assert_status(ipsec_inbound(&pair.b.ips, &p.pkt),
-                      IPSEC_ERR_UNPROTECTED);
-        fx_pkt_free(&p);
-    }
+/* What `b` says of a fragment that is sent to it in clear, from port 120. The
+ * ends of the flow are turned round: us[] is behind `a`. */
+static int
+forge(int which, unsigned id)
+{
+    struct packet_spec spec = piece(0, IPSEC_OUT, which, id, 5);
+    struct fx_pkt p;
+    int rc;
+
+    spec.sport = 120;
+    fx_pkt_build(&p, &spec, 0, 0);
+    rc = ipsec_inbound(&pair.b.ips, &p.pkt);
+    fx_pkt_free(&p);
+    return rc;
+}
+
+/* attacks.md 77: a forged first fragment in clear may not lend its ports to
+ * what would then be put into the protected datagram. */
+static void
+test_frag_forged_first_does_not_speak_for_protected(void **state)
+{
+    (void)state;
+    gateways_and_bypass();
+    assert_status(pass(1, FIRST, 1, 119), IPSEC_OK);
+    assert_status(forge(FIRST, 1), IPSEC_BYPASS);
+    assert_status(forge(LATER, 1), IPSEC_ERR_UNPROTECTED);
     assert_status(pass(1, LATER, 1, 119), IPSEC_OK);
     assert_status(pass(1, FIRST, 1, 119), IPSEC_OK);
+}
+
+/* Nor may a flood of them make it forgotten first (attacks.md 77, RFC 4301
+ * section 7.4): what has authenticated makes room for its like alone. */
+static void
+test_frag_flood_in_clear_evicts_nothing_protected(void **state)
+{
+    unsigned id;
+
+    (void)state;
+    gateways_and_bypass();
+    assert_status(pass(1, FIRST, 1, 119), IPSEC_OK);
+    ipsec_tick(&pair.b.ips, 1);
+    for (id = 0x100; id < 0x100 + 2 * SLOTS; id++) {
+        assert_status(forge(FIRST, id), IPSEC_BYPASS);
+        assert_status(forge(LATER, id), IPSEC_BYPASS);
+    }
+    assert_status(forge(FIRST, 1), IPSEC_BYPASS);
+    assert_status(forge(LATER, 1), IPSEC_ERR_UNPROTECTED);
+    assert_status(pass(1, LATER, 1, 119), IPSEC_OK);
+    for (id = 2; id < 2 + SLOTS; id++) {
+        assert_status(pass(1, FIRST, id, 119), IPSEC_OK);
+    }
+    assert_status(pass(1, LATER, 2, 119), IPSEC_OK);
+    assert_status(pass(1, LATER, 3, 119), IPSEC_OK);
+    assert_status(pass(1, LATER, 1, 119), IPSEC_ERR_SELECTOR);
+    assert_status(forge(FIRST, 0x300), IPSEC_BYPASS); /* it finds no room */
+    assert_status(forge(LATER, 0x300), IPSEC_ERR_NO_POLICY);
+    assert_status(pass(1, LATER, 2, 119), IPSEC_OK);
+}
+
+/* What we send is not for them to push out either. */
+static void
+test_frag_flood_in_clear_evicts_nothing_sent(void **state)
+{
+    unsigned id;
+
+    (void)state;
+    setup(IPSEC_ACTION_BYPASS, SLOTS);
+    assert_status(offer(&fx, 0, IPSEC_OUT, FIRST, 1, 119), IPSEC_BYPASS);
+    for (id = 0x100; id < 0x100 + 2 * SLOTS; id++) {
+        assert_status(offer(&fx, 0, IPSEC_IN, FIRST, id, 119), IPSEC_BYPASS);
+    }
+    assert_status(offer(&fx, 0, IPSEC_OUT, LATER, 1, 119), IPSEC_BYPASS);
+}
+
+/* Of a protected datagram a first fragment in clear says nothing, also when it
+ * comes ahead of it all: the others are then as those without a first are. */
+static void
+test_frag_first_in_clear_is_of_no_protected_datagram(void **state)
+{
+    (void)state;
+    gateways_and_bypass();
+    pair.pb.sel.set = 0;
+    assert_status(pass(1, LATER, 1, 119), IPSEC_OK);
+    assert_status(forge(FIRST, 1), IPSEC_BYPASS);
+    assert_status(pass(1, LATER, 1, 119), IPSEC_OK);
+    assert_status(forge(LATER, 1), IPSEC_BYPASS);
+    assert_status(pass(1, FIRST, 1, 119), IPSEC_OK);
+    assert_status(forge(LATER, 1), IPSEC_ERR_UNPROTECTED);
 }
 
 /* P-3.3.4-1: whatever is known of ports, transport mode takes no fragments. */
@@ -600,6 +669,10 @@ main(void)
         cmocka_unit_test(test_frag_any_port_carries_all),
         cmocka_unit_test(test_frag_opaque_sa_takes_what_ports_may_not),
         cmocka_unit_test(test_frag_forged_first_does_not_speak_for_protected),
+        cmocka_unit_test(test_frag_flood_in_clear_evicts_nothing_protected),
+        cmocka_unit_test(test_frag_flood_in_clear_evicts_nothing_sent),
+        cmocka_unit_test(
+            test_frag_first_in_clear_is_of_no_protected_datagram),
         cmocka_unit_test(test_frag_transport_mode_takes_none)
     };
 

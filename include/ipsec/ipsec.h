@@ -241,9 +241,10 @@ struct ipsec_frag_slot {
  * Stateful fragment checking (RFC 4301 sections 7.3 and 7.4): fragments behind
  * the first have no ports, so policies with ports would not match them. Of each
  * first fragment the ports are kept in one of `len` slots, zeroed by the
- * caller, the oldest making room; of what came over an SA, only after it met
- * its policy. Later fragments then go by these ports, or by a policy for OPAQUE
- * ports where that comes first. One that overtakes the first, or whose first
+ * caller; of what came over an SA, only after it met its policy. What came in
+ * clear makes room first, then the oldest; it pushes out nothing else. Later
+ * fragments then go by these ports, or by a policy for OPAQUE ports where that
+ * comes first. One that overtakes the first, or whose first
  * was forgotten, is OPAQUE as ever. A policy to PROTECT certain ports takes
  * them only with IPSEC_POLICY_FRAGMENTS; otherwise they are IPSEC_ERR_FRAGMENT
  * out and IPSEC_ERR_SELECTOR in, unless a policy to PROTECT OPAQUE ports is
