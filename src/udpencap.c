@@ -65,6 +65,7 @@ mapping_check(struct ipsec *ips, struct ipsec_sa *sa,
     const struct ipsec_config *cfg = ips->cfg;
 
     if (cfg->mapping != NULL && sa->local_port != 0 &&
+        ipsec_addr_equal(&flow->local, &sa->local) &&
         (flow->remote_port != sa->remote_port ||
          !ipsec_addr_equal(&flow->remote, &sa->remote))) {
         cfg->mapping(cfg->user, sa, &flow->remote, flow->remote_port);

@@ -246,6 +246,38 @@ test_natt_mapping_after_the_engine(void **state)
     }
 }
 
+/* We have moved, to IPv6 or not, while it was in the engine: where it came from
+ * belongs to the path that was left, and could not be the SA's. */
+static void
+test_natt_mapping_not_of_a_path_left(void **state)
+{
+    static const char *const here[] = { "203.0.113.9", "2001:db8::9", NULL };
+    static const char *const there[] = { "192.0.2.9", "2001:db8::7", NULL };
+    struct ipsec_addr local, remote;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT(here); i++) {
+        begin(2, GCM128, 2, FAKE_ASYNC);
+        nest.b.cfg.mapping = note_mapping;
+        told = NULL;
+        seal_all();
+        flight_in(&f[0], &nest, wire[0], wire_len[0]);
+        local = nest.in[1]->sa.local;
+        remote = nest.in[1]->sa.remote;
+        if (here[i] != NULL) {
+            local = addr(here[i]);
+            remote = addr(there[i]);
+        }
+        assert_status(ipsec_sad_update(&nest.b.ips, &nest.in[1]->sa, 0, &local,
+                                       NATT_PORT, &remote, 1), IPSEC_OK);
+        flights_land(&nest.b);
+        assert_ptr_equal(told, here[i] != NULL ? NULL : &nest.in[1]->sa);
+        assert_status(f[0].verdict, IPSEC_OK);
+        stop(NULL);
+    }
+}
+
 /* The form is that of the packet, not of the SA: UDP may go meanwhile. */
 static void
 test_natt_update_while_opening(void **state)
@@ -405,6 +437,7 @@ main(void)
         cmocka_unit_test_teardown(test_natt_update_while_sealing, stop),
         cmocka_unit_test_teardown(test_natt_update_takes_room, stop),
         cmocka_unit_test_teardown(test_natt_mapping_after_the_engine, stop),
+        cmocka_unit_test_teardown(test_natt_mapping_not_of_a_path_left, stop),
         cmocka_unit_test_teardown(test_natt_update_while_opening, stop),
         cmocka_unit_test_teardown(test_natt_inside_a_stranger_s_tunnel, stop),
         cmocka_unit_test_teardown(test_natt_keepalive_in_a_tunnel_is_udp,

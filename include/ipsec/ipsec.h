@@ -197,8 +197,9 @@ struct ipsec_config {
      * or port than its `remote`: a NAT has a new mapping, or the peer moved.
      * Answer with ipsec_sad_update() of the SAs of both directions, or not: a
      * host that is itself behind a NAT should not (RFC 7296 section 2.23). A
-     * late, repeated or forged packet does not raise it. In transport mode
-     * the packet is dropped unless `sa` now has its address.
+     * late, repeated or forged packet does not raise it, nor one to an address
+     * that `sa` has left while it was in the engine. In transport mode the
+     * packet is dropped unless `sa` now has its address.
      */
     void (*mapping)(void *user, struct ipsec_sa *sa,
                     const struct ipsec_addr *remote, uint16_t port);
