@@ -85,7 +85,7 @@ ipsec_udp_opened(struct ipsec *ips, struct ipsec_pkt *pkt,
         ipsec_layer_mode(pkt, pkt->layers - 1u) != IPSEC_MODE_TRANSPORT) {
         return rc;
     }
-    if (!ipsec_addr_equal(&flow->remote, &sa->remote)) {
+    if (HAS_SENDER(sa) && !ipsec_addr_equal(&flow->remote, &sa->remote)) {
         return IPSEC_ERR_SELECTOR; /* its addresses are the packet's */
     }
     if (sa->flags & IPSEC_SA_NAT_CSUM) {

@@ -18,6 +18,7 @@
 
 static struct fx rx, tx;
 static struct ipsec_policy in_policy;
+static uint16_t udp_port; /* of what arrives; 0: not in UDP */
 
 /* A receiver that wants everything over an SA of reqid 1. */
 static void
@@ -72,6 +73,7 @@ arrive(struct ipsec_sa **over, int mode, int proto, uint8_t key,
     assert_status(ipsec_spd_add(&tx.ips, &policy), IPSEC_OK);
     set(&s, IPSEC_OUT, mode, key, from, to, 0);
     s.params.seq = seq - 1;
+    s.params.local_port = s.params.remote_port = udp_port;
     if (proto == IPSEC_PROTO_AH) {
         s.params.proto = IPSEC_PROTO_AH;
         s.params.km.encr = IPSEC_ENCR_NULL;
@@ -453,6 +455,47 @@ test_group_transport_mode(void **state)
     assert_status(arrive(&over, mode, 50, 7, BOB, US, 1), IPSEC_ERR_SELECTOR);
 }
 
+/* In UDP as without (RFC 7296 section 2.23): from anybody, if that is what the
+ * SA says, and from one sender otherwise; nobody's mapping is told of. */
+static void
+no_mapping(void *user, struct ipsec_sa *sa, const struct ipsec_addr *remote,
+           uint16_t port)
+{
+    (void)user;
+    (void)sa;
+    (void)remote;
+    (void)port;
+    fail();
+}
+
+static void
+test_group_in_udp(void **state)
+{
+    static const int modes[] = { IPSEC_MODE_TRANSPORT, IPSEC_MODE_TUNNEL,
+                                 IPSEC_MODE_ANY };
+    static struct fx_sa s;
+    struct ipsec_sa *over;
+    int i, all, mode;
+
+    (void)state;
+    for (i = 0; i < 6; i++) {
+        all = i & 1;
+        mode = modes[i / 2] == IPSEC_MODE_TUNNEL ? 2 : 1;
+        fx_note("mode %d, %s", modes[i / 2], all ? "all" : "one");
+        begin(0);
+        rx.cfg.flags = IPSEC_WILD_CARD;
+        rx.cfg.natt_port = 4500;
+        rx.cfg.mapping = no_mapping;
+        set(&s, IPSEC_IN, modes[i / 2], 7, GROUP, ALICE, all ? ALL : ONE);
+        assert_status(fx_sa_add(&rx, &s), IPSEC_OK);
+        udp_port = 4500;
+        assert_status(arrive(&over, mode, 50, 7, ALICE, GROUP, 1), IPSEC_OK);
+        assert_status(arrive(&over, mode, 50, 7, BOB, GROUP, 2),
+                      all ? IPSEC_OK : IPSEC_ERR_NO_SA);
+        udp_port = 0;
+    }
+}
+
 /* Groups' packets answer to policy as others do: attacks.md 112, 113. */
 static void
 test_group_packets_answer_to_policy(void **state)
@@ -603,6 +646,7 @@ main(void)
         cmocka_unit_test(test_group_update),
         cmocka_unit_test(test_group_senders_and_numbers),
         cmocka_unit_test(test_group_transport_mode),
+        cmocka_unit_test(test_group_in_udp),
         cmocka_unit_test(test_group_packets_answer_to_policy),
         cmocka_unit_test(test_group_list_table_and_model_agree),
     };
