@@ -504,10 +504,14 @@ ipsec_sa_release(struct ipsec *ips, struct ipsec_pkt *pkt)
 
     while (pkt->held > 0) {
         sa = pkt->sa[--pkt->held];
-        if (--sa->in_flight == 0 && sa->state == IPSEC_SA_DEAD) {
+        sa->in_flight--;
+        if (sa->state != IPSEC_SA_DEAD) {
+            continue;
+        }
+        pkt->sa[pkt->held] = NULL; /* in whatever other place it is, too */
+        if (sa->in_flight == 0) {
             key_drop(sa);
             sa->state = IPSEC_SA_NONE;
-            pkt->sa[pkt->held] = NULL;
             if (cfg->sa_event != NULL) {
                 cfg->sa_event(cfg->user, sa, IPSEC_EVENT_RELEASED);
             }

@@ -218,6 +218,45 @@ test_callbacks_event_removes_the_sa_that_opened(void **state)
     }
 }
 
+static void
+remove_it(struct fx *fx, struct ipsec_sa *sa, int event)
+{
+    if (event == IPSEC_EVENT_HARD) {
+        assert_status(ipsec_sad_remove(&fx->ips, sa), IPSEC_PENDING);
+    }
+}
+
+/* The same SA twice round one packet, which a peer may send: removed by the
+ * inner layer's event, it is in no place of the results (ipsec.h). */
+static void
+test_callbacks_event_removes_an_sa_used_twice(void **state)
+{
+    static struct pair pair;
+    struct packet_spec spec;
+    uint8_t wire[1024];
+    struct fx_pkt p, q;
+    size_t len;
+
+    (void)state;
+    pair_init(&pair, &suites[GCM128], IPSEC_MODE_TUNNEL, 4);
+    spec = pair_spec(&pair, 4, 17, 9);
+    len = pair_seal(&pair, &spec, wire);
+    fx_pkt_new(&p, wire, len, IPSEC_HEADROOM, IPSEC_TAILROOM);
+    assert_status(ipsec_outbound(&pair.a.ips, &p.pkt), IPSEC_OK);
+    pair.in.life.hard_bytes = len + 20;
+    pair.in.sa.life = &pair.in.life;
+    pair.b.on_event = remove_it;
+    assert_status(pair_open(&pair, p.pkt.buf.data, p.pkt.buf.len, &q),
+                  IPSEC_OK);
+    assert_int_equal(pair.b.events, 2);
+    assert_int_equal(pair.b.event[1].event, IPSEC_EVENT_RELEASED);
+    assert_int_equal(q.pkt.layers, 2);
+    assert_null(q.pkt.sa[0]);
+    assert_null(q.pkt.sa[1]);
+    fx_pkt_free(&p);
+    fx_pkt_free(&q);
+}
+
 /* Refused because expired: the event that says so may remove it. */
 static void
 test_callbacks_event_of_a_refused_packet(void **state)
@@ -363,6 +402,7 @@ main(void)
         T(test_callbacks_sweep_adds),
         T(test_callbacks_event_removes_the_sa_in_use),
         T(test_callbacks_event_removes_the_sa_that_opened),
+        T(test_callbacks_event_removes_an_sa_used_twice),
         T(test_callbacks_event_of_a_refused_packet),
         T(test_callbacks_acquire_removes_everything),
         T(test_callbacks_audit_removes_everything),
