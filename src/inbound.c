@@ -54,12 +54,16 @@ details_put(struct ipsec_audit *why, const struct ipsec_pkt *pkt,
 }
 #endif
 
+/* `sa` answers for it; NULL: the last that was opened, if any. */
 static int
 drop(struct ipsec *ips, struct ipsec_pkt *pkt, int status,
      const struct view *view, struct ipsec_sa *sa)
 {
     struct ipsec_audit why = { 0 };
 
+    if (sa == NULL && pkt->layers > 0) {
+        sa = pkt->sa[pkt->layers - 1];
+    }
     why.status = status;
     why.dir = IPSEC_IN;
     why.flow = &view->flow;
@@ -191,8 +195,7 @@ judge(struct ipsec *ips, struct ipsec_pkt *pkt, struct view *view)
     if (rc >= 0) {
         return deliver(ips, pkt, rc);
     }
-    return drop(ips, pkt, rc, view,
-                pkt->layers > 0 ? pkt->sa[pkt->layers - 1] : NULL);
+    return drop(ips, pkt, rc, view, NULL);
 }
 
 /* Is this IPsec that must be ours, or else is nobody's? */
@@ -364,7 +367,7 @@ peel(struct ipsec *ips, struct ipsec_pkt *pkt)
             return judge(ips, pkt, &view);
         }
         if (pkt->held == IPSEC_DEPTH) {
-            return drop(ips, pkt, IPSEC_ERR_DEPTH, &view, NULL);
+            return drop(ips, pkt, IPSEC_ERR_DEPTH, &view, sa);
         }
         ipsec_sa_hold(pkt, sa);
         rc = layer_open(ips, pkt, sa, &view);

@@ -542,6 +542,35 @@ test_inbound_counts_where_it_is_told_to(void **state)
     assert_memory_equal(&B->stats, &zero, sizeof zero);
 }
 
+/* Authentic, and no packet: its SA answers for it, in either mode (RFC 4301
+ * section 5.2, ipsec_sa.drop_other). */
+static void
+test_inbound_sa_answers_for_its_contents(void **state)
+{
+    static const uint8_t next[] = { 41, 0 }; /* no IPv6; options that are not
+                                              * the first header */
+    static struct pair two;
+    uint8_t body[64], packet[256];
+    struct craft craft = { 0 };
+    size_t len;
+    int i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        pair_init(&two, &suites[GCM128],
+                  i == 0 ? IPSEC_MODE_TUNNEL : IPSEC_MODE_TRANSPORT, 6);
+        memset(body, 0, sizeof body);
+        craft.body = body;
+        craft.len = body_end(&suites[GCM128], body, 24, next[i]);
+        craft.seq = 7;
+        len = pair_craft(&two, &craft, packet);
+        assert_status(pair_offer(&two, packet, len), IPSEC_ERR_MALFORMED);
+        assert_int_equal(two.in.sa.drop_other, 1);
+        assert_int_equal(two.b.audit[0].spi, two.in.sa.spi);
+        assert_true(two.b.audit[0].seq == 7);
+    }
+}
+
 int
 main(void)
 {
@@ -565,6 +594,7 @@ main(void)
         cmocka_unit_test(test_inbound_spd_of_clear_packets),
         cmocka_unit_test(test_inbound_old_and_new_sa_of_one_reqid),
         cmocka_unit_test(test_inbound_counts_where_it_is_told_to),
+        cmocka_unit_test(test_inbound_sa_answers_for_its_contents),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
