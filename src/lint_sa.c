@@ -137,21 +137,33 @@ ipsec_lint_sa(const struct ipsec_sa_params *ours,
            addr_findings(out, in) | number_findings(out, in);
 }
 
+/* The key that nonces are used with, salt included: the cipher's, or in AH the
+ * MAC's. NULL: there are none. */
+static const uint8_t *
+nonce_key(const struct ipsec_keymat *km, size_t *len)
+{
+    struct ipsec_alg alg;
+
+    if (ipsec_alg_find(&alg, km) != IPSEC_OK ||
+        (alg.flags & ALG_COUNTER) == 0) {
+        return NULL;
+    }
+    *len = (alg.flags & ALG_AH) ? km->integ_key_len : km->encr_key_len;
+    return (alg.flags & ALG_AH) ? km->integ_key : km->encr_key;
+}
+
 /* see lint.h */
 uint32_t
 ipsec_lint_keys(const struct ipsec_sa_params *a,
                 const struct ipsec_sa_params *b)
 {
-    struct ipsec_alg alg;
+    size_t a_len = 0, b_len = 0;
+    const uint8_t *a_key = nonce_key(&a->km, &a_len);
+    const uint8_t *b_key = nonce_key(&b->km, &b_len);
 
-    if (a->km.encr != b->km.encr ||
-        a->km.encr_key_len != b->km.encr_key_len ||
-        ipsec_alg_find(&alg, &a->km) != IPSEC_OK ||
-        (alg.flags & ALG_COUNTER) == 0 ||
-        !keys_equal(a->km.encr_key, b->km.encr_key, a->km.encr_key_len)) {
-        return 0;
-    }
-    return BIT(IPSEC_LINT_SA_SAME_KEY);
+    /* of any mode: GCM and GMAC, say, make one nonce of one number */
+    return a_key != NULL && b_key != NULL && a_len == b_len &&
+           keys_equal(a_key, b_key, a_len) ? BIT(IPSEC_LINT_SA_SAME_KEY) : 0;
 }
 
 /* In the order of enum ipsec_lint. */

@@ -736,6 +736,67 @@ test_lint_keys_refuses_one_key_both_ways(void **state)
     assert_int_equal(ipsec_lint_keys(&out.params, &in.params), 0);
 }
 
+/* Of AH the MAC has the key: GMAC's is a counter mode's (RFC 4543). And the
+ * mode does not have to be the same one: with one key and one salt, GCM, its
+ * short tags, GMAC and AH's GMAC make one nonce of one number. */
+static void
+test_lint_keys_of_ah_are_the_macs(void **state)
+{
+    static const struct { uint16_t encr, other; int differ; uint32_t set; }
+    rows[] = {
+        { 0, 0, -1, BIT(IPSEC_LINT_SA_SAME_KEY) },
+        { 0, 0, 36, 0 },
+        { 0, 0, 55, 0 },
+        { 0, IPSEC_ENCR_NULL, -1, 0 },
+        { 0, IPSEC_ENCR_AES_GCM_16, -1, BIT(IPSEC_LINT_SA_SAME_KEY) },
+        { 0, IPSEC_ENCR_AES_GCM_16, 36, 0 },
+        { IPSEC_ENCR_AES_GCM_16, IPSEC_ENCR_AES_GCM_8, -1,
+          BIT(IPSEC_LINT_SA_SAME_KEY) },
+        { IPSEC_ENCR_AES_GCM_16, IPSEC_ENCR_AES_GCM_16_IIV, -1,
+          BIT(IPSEC_LINT_SA_SAME_KEY) },
+        { IPSEC_ENCR_AES_GCM_8, IPSEC_ENCR_NULL_AES_GMAC, -1,
+          BIT(IPSEC_LINT_SA_SAME_KEY) },
+        { IPSEC_ENCR_NULL, IPSEC_ENCR_NULL, -1, 0 }
+    };
+    struct ipsec_keymat *km[2] = { &out.params.km, &in.params.km };
+    size_t i, j;
+
+    (void)state;
+    for (i = 0; i < COUNT(rows); i++) {
+        for (j = 0; j < 2; j++) {
+            struct fx_sa *s = j ? &in : &out;
+            uint16_t encr = j ? rows[i].other : rows[i].encr;
+
+            if (encr == 0) {
+                /* AH, its 16 bytes of key and 4 of salt */
+                fx_sa_set(s, &suites[NULL_SHA256], j ? IPSEC_IN : IPSEC_OUT,
+                          IPSEC_MODE_TUNNEL, 0x1000, "192.0.2.1",
+                          "192.0.2.2");
+                s->params.proto = IPSEC_PROTO_AH;
+                km[j]->integ = IPSEC_INTEG_AES_GMAC_128;
+                km[j]->integ_key_len = 20;
+            } else {
+                fx_sa_set(s, &suites[encr == IPSEC_ENCR_NULL ? NULL_SHA256
+                                                             : GCM128],
+                          j ? IPSEC_IN : IPSEC_OUT, IPSEC_MODE_TUNNEL,
+                          0x1000, "192.0.2.1", "192.0.2.2");
+                km[j]->encr = encr;
+                if (encr != IPSEC_ENCR_NULL) {
+                    km[j]->encr_key = s->material + 36;
+                }
+            }
+        }
+        if (rows[i].differ >= 0) {
+            in.material[rows[i].differ] ^= 0x80;
+        }
+        fx_note("row %zu", i);
+        assert_int_equal(ipsec_lint_keys(&out.params, &in.params),
+                         rows[i].set);
+        assert_int_equal(ipsec_lint_keys(&in.params, &out.params),
+                         rows[i].set);
+    }
+}
+
 static void
 test_lint_str_has_a_sentence_for_each(void **state)
 {
@@ -771,6 +832,7 @@ main(void)
         cmocka_unit_test(test_lint_tells_an_opaque_protocol),
         cmocka_unit_test(test_lint_sa_compares_both_ends),
         cmocka_unit_test(test_lint_keys_refuses_one_key_both_ways),
+        cmocka_unit_test(test_lint_keys_of_ah_are_the_macs),
         cmocka_unit_test(test_lint_str_has_a_sentence_for_each)
     };
 

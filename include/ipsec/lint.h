@@ -112,7 +112,8 @@ uint32_t ipsec_lint_sa(const struct ipsec_sa_params *ours,
                        const struct ipsec_sa_params *theirs);
 
 /** Two SAs of one host, as a rule out and in: may they have these keys? One key
- * in a counter mode, with one salt, repeats nonces (RFC 4106 section 2).
+ * in counter modes, with one salt, repeats nonces (RFC 4106 section 2), be the
+ * modes equal or not.
  *
  * @return IPSEC_LINT_SA_SAME_KEY as a set, or 0. */
 uint32_t ipsec_lint_keys(const struct ipsec_sa_params *a,
