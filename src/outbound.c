@@ -284,6 +284,19 @@ bundle_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     return rc == IPSEC_OK ? room_check(pkt, ip) : rc;
 }
 
+#if defined(IPSEC_NO_AH) && defined(IPSEC_NO_NATT)
+#define is_foreign(sa, ip) 0 /* and if so, no length changes by it */
+#else
+/* In transport mode the header stays: is it of another IP version than `sa`
+ * is by now, by which lengths are reckoned? */
+static int
+is_foreign(const struct ipsec_sa *sa, const struct ipsec_ip *ip)
+{
+    return sa->mode == IPSEC_MODE_TRANSPORT &&
+           sa->local.version != ip->version;
+}
+#endif
+
 /* Since the SAs were chosen a callback has run, or the packet was in the
  * engine: the next may have been removed, updated (to longer addresses), or
  * used up by other packets. */
@@ -296,6 +309,9 @@ layer_check(const struct ipsec *ips, struct ipsec_pkt *pkt,
 
     if (rc == IPSEC_OK) {
         rc = ipsec_life_check(ips, sa, sa->seq);
+    }
+    if (rc == IPSEC_OK && is_foreign(sa, ip)) {
+        rc = IPSEC_ERR_SELECTOR;
     }
     if (rc == IPSEC_OK) {
         rc = room_check(pkt, ip);

@@ -193,6 +193,44 @@ test_a_length_that_grew_meanwhile_is_not_cut_to_16_bits(void **state)
     fx_pkt_free(&p);
 }
 
+/* Transport mode keeps the packet's header, so it is not for an SA that moved
+ * to the other IP version meanwhile: no address in it is the SA's, and an IPv4
+ * length would be cut, for IPv6 allows of 40 bytes more. */
+static void
+test_an_sa_that_changed_its_version_meanwhile_seals_nothing(void **state)
+{
+    static const size_t len[] = { 100, 65480 };
+    struct packet_spec spec = { .src = "10.1.0.1", .dst = "10.2.0.2",
+                                .proto = 17 };
+    struct ipsec_addr v6 = addr("2001:db8::1");
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT(len); i++) {
+        setup();
+        out.params.mode = IPSEC_MODE_TRANSPORT;
+        out.params.remote = in.params.remote;
+        in.params.km.encr = IPSEC_ENCR_AES_GCM_8;
+        out.params.km.encr = IPSEC_ENCR_AES_GCM_8;
+        begin();
+        spec.payload = len[i] - 28 - 64;
+        fx_pkt_build(&p, &spec, 2 * IPSEC_HEADROOM, 2 * IPSEC_TAILROOM);
+        p.pkt.done = on_done;
+        assert_status(ipsec_outbound(&fx.ips, &p.pkt), IPSEC_PENDING);
+        assert_status(ipsec_sad_update(&fx.ips, &out.sa, 0, &v6, 4500, &v6,
+                                       4500), IPSEC_OK);
+        while (fx.st.queued > 0) {
+            fake_complete(&fx.st, 0);
+        }
+        if (answer == IPSEC_OK) {
+            assert_int_equal(p.pkt.buf.len, packet_len(p.pkt.buf.data));
+        }
+        assert_status(answer, IPSEC_ERR_SELECTOR);
+        assert_true(out.sa.seq == 0);
+        fx_pkt_free(&p);
+    }
+}
+
 /* The packet round a tunnel is the gateway's own: transport mode may carry it,
  * though it may not carry what is inside (RFC 4301 section 4.1). */
 static void
@@ -233,6 +271,8 @@ main(void)
         cmocka_unit_test(
             test_a_length_that_grew_meanwhile_is_not_cut_to_16_bits),
         cmocka_unit_test(test_a_header_that_grew_meanwhile_stays_in_the_buffer),
+        cmocka_unit_test(
+            test_an_sa_that_changed_its_version_meanwhile_seals_nothing),
         cmocka_unit_test(test_an_event_between_layers_may_update_the_next),
         cmocka_unit_test(
             test_a_gateway_may_send_its_own_tunnel_in_transport_mode),
