@@ -65,6 +65,7 @@ begin(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
     int rc = IPSEC_OK;
 
     ipsec_sa_hold(pkt, sa);
+    ipsec_icmp_age(ips, sa);
     if (sa->in_flight == UINT16_MAX) {
         rc = IPSEC_ERR_BUSY; /* one more would be taken for none */
     }

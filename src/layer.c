@@ -53,11 +53,12 @@ ipsec_layer_mtu(const struct ipsec_sa *sa, size_t ins, size_t mtu)
 #ifdef IPSEC_NO_TFC
 #define tfc_room(sa, tail) ((void)0)
 #else
-/* The shortest packet is padded most. */
+/* The shortest packet is padded most, and when no path MTU is known that is
+ * less than the link's: it will be forgotten. */
 static void
 tfc_room(const struct ipsec_sa *sa, size_t *tail)
 {
-    size_t max = sa->mtu, len = sa->tfc, need;
+    size_t max = sa->link_mtu, len = sa->tfc, need;
 
     if (max == 0) {
         max = UINT16_MAX + (sa->local.version == 6 ? IP6_HDR : 0);

@@ -71,6 +71,41 @@ test_icmp_mtu_is_forgotten_though_the_clock_goes_round(void **state)
     assert_int_equal(SA->mtu, 1500);
 }
 
+/* By a dummy too (RFC 4303 section 2.6), which may be all that goes out. */
+static void
+test_icmp_mtu_is_forgotten_by_a_dummy(void **state)
+{
+    int rc;
+
+    (void)state;
+    path_begin(&path, 4);
+    assert_status(path_offer_mtu(&path, 4, 1280), IPSEC_CONSUMED);
+    fx_pkt_new(&path.p, NULL, 0, IPSEC_HEADROOM, 1400 + IPSEC_TAILROOM);
+    assert_status(ipsec_dummy(A, &path.p.pkt, SA, 1400), IPSEC_ERR_TOO_BIG);
+    ipsec_tick(A, 600);
+    rc = ipsec_dummy(A, &path.p.pkt, SA, 1400);
+    fx_pkt_free(&path.p);
+    assert_status(rc, IPSEC_OK);
+    assert_int_equal(SA->mtu, 1500);
+}
+
+/* The most that TFC padding adds is what it adds once the path MTU has been
+ * forgotten: who asks meanwhile must not be told less. */
+static void
+test_icmp_mtu_that_was_learnt_makes_no_less_room(void **state)
+{
+    size_t head, tail, most;
+
+    (void)state;
+    path_begin(&path, 4);
+    SA->tfc = 1400;
+    ipsec_sa_room(SA, &head, &most);
+    assert_status(path_offer_mtu(&path, 4, 576), IPSEC_CONSUMED);
+    assert_int_equal(SA->mtu, 576);
+    ipsec_sa_room(SA, &head, &tail);
+    assert_int_equal(tail, most);
+}
+
 /* Where nothing was learnt there is nothing to forget: `until` is 0 then. */
 static void
 test_icmp_mtu_of_the_link_stays(void **state)
@@ -275,6 +310,8 @@ main(void)
         cmocka_unit_test(test_icmp_mtu_is_forgotten_in_time),
         cmocka_unit_test(
             test_icmp_mtu_is_forgotten_though_the_clock_goes_round),
+        cmocka_unit_test(test_icmp_mtu_is_forgotten_by_a_dummy),
+        cmocka_unit_test(test_icmp_mtu_that_was_learnt_makes_no_less_room),
         cmocka_unit_test(test_icmp_mtu_of_the_link_stays),
         cmocka_unit_test(test_icmp_mtu_propagates_to_the_sender),
         cmocka_unit_test(test_icmp_mtu_of_an_example),
