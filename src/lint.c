@@ -30,6 +30,7 @@ struct lint {
     ipsec_lint_found   *found;
     void               *user;
     size_t              count;
+    int                 dirs; /* in which the policy at hand isn't hidden */
 };
 
 struct span {
@@ -158,12 +159,8 @@ mirror(const struct ipsec_selector *s)
     m.remote_port_lo = s->local_port_lo;
     m.remote_port_hi = s->local_port_hi;
     m.set &= (uint8_t)~(IPSEC_SEL_LOCAL_PORT | IPSEC_SEL_REMOTE_PORT);
-    if (s->set & IPSEC_SEL_LOCAL_PORT) {
-        m.set |= IPSEC_SEL_REMOTE_PORT;
-    }
-    if (s->set & IPSEC_SEL_REMOTE_PORT) {
-        m.set |= IPSEC_SEL_LOCAL_PORT;
-    }
+    m.set |= (s->set & IPSEC_SEL_LOCAL_PORT) ? IPSEC_SEL_REMOTE_PORT : 0;
+    m.set |= (s->set & IPSEC_SEL_REMOTE_PORT) ? IPSEC_SEL_LOCAL_PORT : 0;
     return m;
 }
 
@@ -268,9 +265,9 @@ counterpart(const struct lint *l, const struct ipsec_policy *p, int dir)
 
 /* Was this said already, of the direction out? */
 static int
-is_repeat(const struct ipsec_policy *p, const struct ipsec_policy *q, int dir)
+is_repeat(const struct lint *l, const struct ipsec_policy *q, int dir)
 {
-    return dir == IPSEC_IN && (p->dir & IPSEC_OUT) != 0 &&
+    return dir == IPSEC_IN && (l->dirs & IPSEC_OUT) != 0 &&
            (q->dir & IPSEC_IN) != 0;
 }
 
@@ -302,7 +299,7 @@ partial(struct lint *l, const struct ipsec_policy *p, int dir,
                   ports_relate(&p->sel, &q->sel) == EQUAL
                 ? IPSEC_LINT_PORTS : IPSEC_LINT_OVERLAP;
         }
-        if (!is_repeat(p, q, dir)) {
+        if (!is_repeat(l, q, dir)) {
             tell(l, finding, p, q);
         }
         n++;
@@ -344,7 +341,7 @@ nothing(struct lint *l, const struct ipsec_policy *p, int dir)
         }
     }
     /* of both directions, one of them says it all, but for ONE_WAY */
-    if (dir == IPSEC_OUT || p->dir == IPSEC_IN ||
+    if (dir == IPSEC_OUT || l->dirs == IPSEC_IN ||
         finding == IPSEC_LINT_PEER_ONE_WAY) {
         tell(l, finding, p, best);
     }
@@ -361,7 +358,7 @@ peer_check(struct lint *l, const struct ipsec_policy *p, int dir)
         if (n == 0) {
             nothing(l, p, dir);
         }
-    } else if (is_repeat(p, best, dir)) {
+    } else if (is_repeat(l, best, dir)) {
         return;
     } else if (action_finding(best) != 0) {
         tell(l, action_finding(best), p, best);
@@ -374,19 +371,31 @@ peer_check(struct lint *l, const struct ipsec_policy *p, int dir)
     }
 }
 
+/* The directions in which no policy ahead of `p` takes all of it: what it says
+ * of the others is not what we do. */
+static int
+dirs_of(const struct lint *l, const struct ipsec_policy *p)
+{
+    return (covering(l, p, &p->sel, IPSEC_OUT, AHEAD) == NULL
+            ? p->dir & IPSEC_OUT : 0) |
+           (covering(l, p, &p->sel, IPSEC_IN, AHEAD) == NULL
+            ? p->dir & IPSEC_IN : 0);
+}
+
 /* see lint.h */
 size_t
 ipsec_lint_peer(const struct ipsec *ours, const struct ipsec *theirs,
                 ipsec_lint_found *found, void *user)
 {
-    struct lint l = { ours, theirs, found, user, 0 };
+    struct lint l = { ours, theirs, found, user, 0, 0 };
     const struct ipsec_policy *p = NULL;
 
     while ((p = ipsec_spd_next(ours, p)) != NULL) {
-        if (is_protect(p) && (p->dir & IPSEC_OUT) != 0) {
+        l.dirs = is_protect(p) ? dirs_of(&l, p) : 0;
+        if (l.dirs & IPSEC_OUT) {
             peer_check(&l, p, IPSEC_OUT);
         }
-        if (is_protect(p) && (p->dir & IPSEC_IN) != 0) {
+        if (l.dirs & IPSEC_IN) {
             peer_check(&l, p, IPSEC_IN);
         }
     }
@@ -394,16 +403,6 @@ ipsec_lint_peer(const struct ipsec *ours, const struct ipsec *theirs,
 }
 
 /* One set */
-
-static void
-hidden_check(struct lint *l, const struct ipsec_policy *p)
-{
-    const struct ipsec_policy *q = covering(l, p, &p->sel, p->dir, AHEAD);
-
-    if (q != NULL) {
-        tell(l, IPSEC_LINT_SHADOWED, p, q);
-    }
-}
 
 static void
 way_check(struct lint *l, const struct ipsec_policy *p)
@@ -575,12 +574,13 @@ bundle_check(struct lint *l, const struct ipsec_policy *p)
 size_t
 ipsec_lint_spd(const struct ipsec *ips, ipsec_lint_found *found, void *user)
 {
-    struct lint l = { ips, NULL, found, user, 0 };
-    const struct ipsec_policy *p = NULL;
+    struct lint l = { ips, NULL, found, user, 0, 0 };
+    const struct ipsec_policy *p = NULL, *q;
 
     while ((p = ipsec_spd_next(ips, p)) != NULL) {
-        if (is_live(p)) {
-            hidden_check(&l, p);
+        q = is_live(p) ? covering(&l, p, &p->sel, p->dir, AHEAD) : NULL;
+        if (q != NULL) {
+            tell(&l, IPSEC_LINT_SHADOWED, p, q);
         }
         if (is_protect(p)) {
             way_check(&l, p);

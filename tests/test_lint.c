@@ -528,6 +528,32 @@ test_lint_leaves_names_out(void **state)
                                      NULL), 0);
 }
 
+/* What another policy takes one way is no finding that way, and hides none of
+ * the other way. */
+static void
+test_lint_leaves_out_what_is_hidden_one_way(void **state)
+{
+    static struct set ours, theirs;
+    struct log log = { &ours, &theirs, 0, { 0 }, { 0 }, { 0 } };
+
+    (void)state;
+    build(&ours, NETS " discard out p1;" NETS " p5", 0);
+    build(&theirs, STEN " discard in p1;" STEN " p5", 0);
+    assert_int_equal(ipsec_lint_peer(&ours.fx.ips, &theirs.fx.ips, found,
+                                     &log), 0);
+    assert_int_equal(ipsec_lint_peer(&theirs.fx.ips, &ours.fx.ips, found,
+                                     &log), 0);
+    build(&theirs, STEN " discard in p1;" STEN " bypass p5", 0);
+    log.theirs = &theirs;
+    assert_int_equal(ipsec_lint_peer(&ours.fx.ips, &theirs.fx.ips, found,
+                                     &log), 1);
+    assert_int_equal(log.seen[IPSEC_LINT_PEER_BYPASS], 1);
+    build(&theirs, "10.9.0.0/16>10.1.0.0/16", 0);
+    assert_int_equal(ipsec_lint_peer(&ours.fx.ips, &theirs.fx.ips, found,
+                                     &log), 1);
+    assert_int_equal(log.seen[IPSEC_LINT_NO_PEER], 1);
+}
+
 /* OPAQUE as a protocol is apart from each that can be seen. */
 static void
 test_lint_tells_an_opaque_protocol(void **state)
@@ -829,6 +855,7 @@ main(void)
         cmocka_unit_test(test_lint_spd_misses_sas_and_listeners),
         cmocka_unit_test(test_lint_spd_knows_an_sa_of_the_wrong_kind),
         cmocka_unit_test(test_lint_leaves_names_out),
+        cmocka_unit_test(test_lint_leaves_out_what_is_hidden_one_way),
         cmocka_unit_test(test_lint_tells_an_opaque_protocol),
         cmocka_unit_test(test_lint_sa_compares_both_ends),
         cmocka_unit_test(test_lint_keys_refuses_one_key_both_ways),
