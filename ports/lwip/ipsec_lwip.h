@@ -67,8 +67,10 @@ extern "C" {
  *          changes that with the next packet or ipsec_lwip_poll(). What has
  *          grown too long is fragmented afterwards, and the MSS option of TCP
  *          is lowered to what fits, so TCP never needs it. MTU options of
- *          router advertisements have no effect, "packet too big" about the
- *          outer packets does, down to 1280.
+ *          router advertisements have no effect. Fragments fit the path of
+ *          the SA (ipsec_sa.mtu, which ICMP may lower: IPSEC_ACCEPT_PTB); with
+ *          IPv6 also what lwIP has learnt by "packet too big" about the outer
+ *          packets, down to 1280.
  * Route.   A protected packet leaves on the netif that lwIP chose for the
  *          packet inside; next hop there is that of the outer destination.
  * Loop.    What lwIP loops back to an address of its own on an attached netif
@@ -196,6 +198,16 @@ err_t ipsec_lwip_detach(struct ipsec_lwip *port);
  * deliver what was looped back. A few times a second, and after SAs were
  * added. */
 void ipsec_lwip_poll(struct ipsec_lwip *port);
+
+/**
+ * Send a dummy packet with `len` bytes of payload over `sa`, as ipsec_dummy()
+ * has it, on the netif of `port`.
+ *
+ * @return as netif->output (see Errors): ERR_VAL too long for its path; ERR_IF
+ *         no outbound ESP SA, or built without; ERR_ARG not attached.
+ */
+err_t ipsec_lwip_dummy(struct ipsec_lwip *port, struct ipsec_sa *sa,
+                       u16_t len);
 
 /* Hooks: see ipsec_lwip_hooks.h. 1: the packet was taken. */
 int ipsec_lwip_ip4_input(struct pbuf *p, struct netif *inp);

@@ -74,10 +74,11 @@ void ipsec_lwip_retry(struct ipsec_lwip *port);
 
 /* lwip_transmit.c */
 
-/* Hand an IP packet to the link, in fragments if it must be. `transit`: it is
- * another host's, as it came, and he is told if it can't. */
+/* Hand an IP packet to the link, in fragments if it must be. `sa`: by which it
+ * was sealed last, or NULL. `transit`: it is another host's, as it came, and he
+ * is told if it can't. */
 err_t ipsec_lwip_transmit(struct ipsec_lwip *port, struct pbuf *p,
-                          int transit);
+                          const struct ipsec_sa *sa, int transit);
 
 /* Tell the sender of `p`, which is being forwarded, to send less. */
 void ipsec_lwip_too_big(struct pbuf *p, u32_t mtu);

@@ -7,6 +7,8 @@
 
 /* From lwIP to the link: whole datagrams, judged, sealed, and handed on. */
 
+#define IP_MAX 40u /* longest IP header that a dummy packet is given */
+
 /* Flags that depend on whose packet it is. */
 static u8_t
 flags_of(const struct ipsec_flow *flow)
@@ -134,10 +136,10 @@ ipsec_lwip_sealed(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
     if (rc == IPSEC_OK) {
         ipsec_lwip_fit(p, &pkt->buf);
         p->flags |= JUDGED;
-        return ipsec_lwip_transmit(port, p, 0);
+        return ipsec_lwip_transmit(port, p, pkt->sa[pkt->layers - 1], 0);
     }
     if (rc == IPSEC_BYPASS) {
-        return ipsec_lwip_transmit(port, p, transit);
+        return ipsec_lwip_transmit(port, p, NULL, transit);
     }
     if (rc == IPSEC_ERR_TOO_BIG) {
         port->too_big++;
@@ -222,6 +224,41 @@ ipsec_lwip_retry(struct ipsec_lwip *port)
         s->state = SLOT_WORK;
         (void)offer(s, s->p);
     }
+}
+
+/* see ipsec_lwip.h */
+err_t
+ipsec_lwip_dummy(struct ipsec_lwip *port, struct ipsec_sa *sa, u16_t len)
+{
+    struct ipsec_lwip_slot local, *s;
+    size_t head, tail;
+    struct pbuf *p;
+    err_t err;
+    int rc;
+
+    LWIP_ASSERT_CORE_LOCKED();
+    if (port->netif == NULL) {
+        return ERR_ARG;
+    }
+    ipsec_lwip_set_mtu(port);
+    s = ipsec_lwip_slot(port, &local, IPSEC_OUT);
+    ipsec_sa_room(sa, &head, &tail); /* round a packet with its IP header */
+    p = ipsec_lwip_alloc(&s->pkt.buf, len, head + IP_MAX, tail + IP_MAX);
+    if (p == NULL) {
+        port->nomem++;
+        s->state = SLOT_FREE;
+        return ERR_MEM;
+    }
+    rc = ipsec_dummy(port->ips, &s->pkt, sa, len);
+    if (rc == IPSEC_PENDING) {
+        ipsec_lwip_slot_busy(s, p);
+        return ERR_OK;
+    }
+    s->state = SLOT_FREE;
+    local.pkt = s->pkt; /* others may need the slot meanwhile */
+    err = ipsec_lwip_sealed(port, &local.pkt, p, rc);
+    (void)pbuf_free(p);
+    return err;
 }
 
 static err_t

@@ -16,6 +16,8 @@
  */
 
 #define FRAG_HDR 8u /* RFC 8200 section 4.5 */
+#define MTU_MIN4 68u /* RFC 791 section 3.2 */
+#define MTU_MIN6 1280u /* RFC 8201 section 4: path MTUs below are lies */
 
 /* Refused: too long, and not to be fragmented. */
 static err_t
@@ -26,6 +28,17 @@ refuse(struct ipsec_lwip *port, struct pbuf *p, u32_t mtu, int transit)
         ipsec_lwip_too_big(p, mtu);
     }
     return ERR_VAL;
+}
+
+/* What the link takes of a packet sealed by `sa`, or NULL: no more than the
+ * path of that. */
+static u16_t
+mtu_of(const struct ipsec_lwip *port, const struct ipsec_sa *sa, u16_t least)
+{
+    if (sa == NULL || sa->mtu == 0 || sa->mtu > port->mtu) {
+        return port->mtu;
+    }
+    return LWIP_MAX(sa->mtu, least);
 }
 
 /* A fragment: `hdr` bytes for its header, and the `n` bytes of `p` from
@@ -49,9 +62,10 @@ piece(struct ipsec_lwip *port, struct ipsec_buf *buf, const struct pbuf *p,
 
 /* All but the last carry a multiple of 8 bytes (RFC 791 section 3.2). */
 static err_t
-fragment4(struct ipsec_lwip *port, const struct pbuf *p, const ip4_addr_t *dst)
+fragment4(struct ipsec_lwip *port, const struct pbuf *p, const ip4_addr_t *dst,
+          u16_t mtu)
 {
-    const u16_t most = (u16_t)((port->mtu - IP_HLEN) & ~7u);
+    const u16_t most = (u16_t)((mtu - IP_HLEN) & ~7u);
     const struct ip_hdr *from = p->payload;
     u16_t word = lwip_ntohs(IPH_OFFSET(from)), at, n, more;
     struct ipsec_buf buf;
@@ -80,38 +94,40 @@ fragment4(struct ipsec_lwip *port, const struct pbuf *p, const ip4_addr_t *dst)
 }
 
 static err_t
-transmit4(struct ipsec_lwip *port, struct pbuf *p, int transit)
+transmit4(struct ipsec_lwip *port, struct pbuf *p, const struct ipsec_sa *sa,
+          int transit)
 {
     const struct ip_hdr *ip = p->payload;
+    const u16_t mtu = mtu_of(port, sa, MTU_MIN4);
     ip4_addr_t dst;
 
     ip4_addr_copy(dst, ip->dest);
-    if (p->tot_len <= port->mtu) {
+    if (p->tot_len <= mtu) {
         return port->output(port->netif, p, &dst);
     }
     if ((IPH_OFFSET(ip) & PP_HTONS(IP_DF | IP_MF)) ||
         IPH_HL_BYTES(ip) != IP_HLEN) {
-        return refuse(port, p, port->mtu, transit);
+        return refuse(port, p, mtu, transit);
     }
-    return fragment4(port, p, &dst);
+    return fragment4(port, p, &dst, mtu);
 }
 
 #endif
 
 #if LWIP_IPV6
 
-#define MTU_MIN 1280 /* RFC 8201 section 4: path MTUs below are lies */
-
-/* What lwIP has learnt of the path to `dst`. */
+/* The less of what lwIP and `sa` have learnt of the path to `dst`. */
 static u16_t
-path_mtu(const struct ipsec_lwip *port, const ip6_addr_t *dst)
+path_mtu(const struct ipsec_lwip *port, const struct ipsec_sa *sa,
+         const ip6_addr_t *dst)
 {
     u16_t mtu = nd6_get_destination_mtu(dst, port->netif);
+    u16_t most = mtu_of(port, sa, MTU_MIN6);
 
-    if (mtu == 0 || mtu > port->mtu) {
-        return port->mtu;
+    if (mtu == 0 || mtu > most) {
+        return most;
     }
-    return LWIP_MAX(mtu, MTU_MIN);
+    return LWIP_MAX(mtu, MTU_MIN6);
 }
 
 static void
@@ -167,7 +183,8 @@ is_unfragmentable(u8_t next)
 }
 
 static err_t
-transmit6(struct ipsec_lwip *port, struct pbuf *p, int transit)
+transmit6(struct ipsec_lwip *port, struct pbuf *p, const struct ipsec_sa *sa,
+          int transit)
 {
     const struct ip6_hdr *ip = p->payload;
     ip6_addr_t dst;
@@ -175,7 +192,7 @@ transmit6(struct ipsec_lwip *port, struct pbuf *p, int transit)
 
     ip6_addr_copy_from_packed(dst, ip->dest);
     ip6_addr_assign_zone(&dst, IP6_UNKNOWN, port->netif);
-    mtu = path_mtu(port, &dst);
+    mtu = path_mtu(port, sa, &dst);
     if (p->tot_len <= mtu) {
         return port->output_ip6(port->netif, p, &dst);
     }
@@ -189,16 +206,17 @@ transmit6(struct ipsec_lwip *port, struct pbuf *p, int transit)
 
 /* see lwip_inner.h */
 err_t
-ipsec_lwip_transmit(struct ipsec_lwip *port, struct pbuf *p, int transit)
+ipsec_lwip_transmit(struct ipsec_lwip *port, struct pbuf *p,
+                    const struct ipsec_sa *sa, int transit)
 {
 #if LWIP_IPV4
     if (IP_HDR_GET_VERSION(p->payload) == 4) {
-        return transmit4(port, p, transit);
+        return transmit4(port, p, sa, transit);
     }
 #endif
 #if LWIP_IPV6
     if (IP_HDR_GET_VERSION(p->payload) == 6) {
-        return transmit6(port, p, transit);
+        return transmit6(port, p, sa, transit);
     }
 #endif
     return ERR_IF; /* a tunnel of the version that lwIP was built without */

@@ -386,6 +386,46 @@ bundle(void **state)
     }
 }
 
+/* RFC 4303 section 2.6: the peer forgets it. */
+static void
+dummies(void **state)
+{
+    static const u16_t length[] = { 0, 1, 700, 1300 };
+    struct udp_pcb *pcb;
+    size_t i, w, len;
+
+    (void)state;
+    for (w = 0; w < sizeof ways / sizeof ways[0]; w++) {
+        begin(&ways[w], 1);
+        if (ways[w].mode == IPSEC_MODE_TUNNEL) {
+            lan.out.sa.tfc = 1000;
+        }
+        for (i = 0; i < sizeof length / sizeof length[0]; i++) {
+            assert_int_equal(ipsec_lwip_dummy(&lan.port, &lan.out.sa,
+                                              length[i]), ERR_OK);
+            len = lan_take(ip, NULL, NULL);
+            assert_true(len > lan.out.sa.tfc && len > length[i]);
+            assert_int_equal(peer_open(ip, len), 0);
+            assert_int_equal(lan.peer.ips.stats.in_consumed, i + 1);
+        }
+        lan.out.sa.mtu = 1400;
+        assert_int_equal(ipsec_lwip_dummy(&lan.port, &lan.out.sa, 1401),
+                         ERR_VAL);
+        assert_int_equal(ipsec_lwip_dummy(&lan.port, &lan.in.sa, 1), ERR_IF);
+        assert_int_equal(lan_take(ip, NULL, NULL), 0);
+        lan_fail_at = 1;
+        lan_allocations = 0;
+        assert_int_equal(ipsec_lwip_dummy(&lan.port, &lan.out.sa, 1),
+                         ERR_MEM);
+        lan_fail_at = 0;
+        assert_int_equal(lan.port.nomem, 1);
+        pcb = lan_socket(0);   /* and the slot is free */
+        assert_int_equal(lan_udp_send(pcb, other(&ways[w]), 7, 10), ERR_OK);
+        udp_remove(pcb);
+        lan_end();
+    }
+}
+
 int
 tests_exchange(void)
 {
@@ -399,6 +439,7 @@ tests_exchange(void)
         cmocka_unit_test(senders_memory),
         cmocka_unit_test(receivers_memory),
         cmocka_unit_test(bundle),
+        cmocka_unit_test(dummies),
     };
 
     return cmocka_run_group_tests_name("exchange", tests, NULL, NULL);

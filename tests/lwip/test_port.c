@@ -238,6 +238,33 @@ bypassed(void **state)
 }
 
 #if LWIP_IPV4
+/* The path of an SA is narrower than the link: IPv4 packets without DF are
+ * fragmented for it. It can't be so narrow that no fragment fits (RFC 791
+ * section 3.2). */
+static void
+narrow_sa4(void **state)
+{
+    static const unsigned mtu[] = { 1400, 576, 68, 1 };
+    struct udp_pcb *pcb;
+    size_t i, len, most, due;
+
+    (void)state;
+    lan_begin(IPSEC_MODE_TUNNEL, 4, 0);
+    pcb = lan_socket(0);
+    for (i = 0; i < COUNT(mtu); i++) {
+        lan.out.sa.mtu = (uint16_t)mtu[i];
+        assert_int_equal(lan_udp_send(pcb, FAR4, 7, 2000), ERR_OK);
+        len = lan_take(ip, NULL, &most);
+        assert_int_equal(peer_open(ip, len), 2028);
+        due = mtu[i] < 68 ? 68 : mtu[i];
+        assert_true(most <= due && most > due - 8);
+    }
+    udp_remove(pcb);
+    lan_end();
+}
+#endif
+
+#if LWIP_IPV4
 /* Don't Fragment is obeyed, for what an application writes itself too. */
 static void
 dont_fragment(void **state)
@@ -521,14 +548,23 @@ fragment_id(void **state)
 static void
 narrow_sa(void **state)
 {
+    static const struct {
+        unsigned mtu;
+        size_t   most;
+    } row[] = { { 1400, 1400 }, { 1280, 1280 }, { 1, 1280 }, { 9000, 1500 } };
     struct udp_pcb *pcb;
+    size_t i, len, most;
 
     (void)state;
     lan_begin(IPSEC_MODE_TRANSPORT, 6, 0);
-    lan.out.sa.mtu = 1400;
     pcb = lan_socket(0);
-    assert_int_equal(lan_udp_send(pcb, PEER6, 7, 2000), ERR_OK);
-    assert_int_equal(peer_take(ip), 2048);
+    for (i = 0; i < COUNT(row); i++) {
+        lan.out.sa.mtu = (uint16_t)row[i].mtu;
+        assert_int_equal(lan_udp_send(pcb, PEER6, 7, 2000), ERR_OK);
+        len = lan_take(ip, NULL, &most);
+        assert_int_equal(peer_open(ip, len), 2048);
+        assert_true(most <= row[i].most && most > row[i].most - 16);
+    }
     udp_remove(pcb);
     lan_end();
 }
@@ -617,6 +653,7 @@ tests_port(void)
         cmocka_unit_test(own_spd),
         cmocka_unit_test(bypassed),
 #if LWIP_IPV4
+        cmocka_unit_test(narrow_sa4),
         cmocka_unit_test(dont_fragment),
 #endif
         cmocka_unit_test(unknown_esp),

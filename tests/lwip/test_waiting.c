@@ -360,6 +360,28 @@ neighbour(void **state)
     }
 }
 
+/* A dummy packet waits in the engine as any other does. */
+static void
+engine_dummy(void **state)
+{
+    int v;
+
+    (void)state;
+    FOR_EACH_VERSION(v) {
+        lan_begin(IPSEC_MODE_TRANSPORT, v, 1);
+        lan.dev.st.mode = FAKE_ASYNC;
+        assert_int_equal(ipsec_lwip_dummy(&lan.port, &lan.out.sa, 100),
+                         ERR_OK);
+        assert_int_equal(lan.port.in_flight, 1);
+        assert_int_equal(lan_take(ip, NULL, NULL), 0);
+        fake_complete(&lan.dev.st, 0);
+        assert_int_equal(lan.port.in_flight, 0);
+        assert_int_equal(peer_open(ip, lan_take(ip, NULL, NULL)), 0);
+        assert_int_equal(lan.peer.ips.stats.in_consumed, 1);
+        lan_end();
+    }
+}
+
 int
 tests_waiting(void)
 {
@@ -372,6 +394,7 @@ tests_waiting(void)
         cmocka_unit_test(engine_in),
         cmocka_unit_test(engine_full),
         cmocka_unit_test(engine_left),
+        cmocka_unit_test(engine_dummy),
         cmocka_unit_test(held_then_engine),
         cmocka_unit_test(neighbour),
     };
