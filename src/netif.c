@@ -6,6 +6,9 @@
 
 #ifndef IPSEC_NO_FRAGMENTS
 
+#define IP4_MIN_MTU   68 /* RFC 791 section 3.2 */
+#define IP6_MIN_MTU 1280 /* RFC 8200 section 5 */
+
 /* Nobody needs the packet any more. */
 static void
 finish(const struct ipsec_netif *nif, struct ipsec_pkt *pkt)
@@ -21,9 +24,28 @@ finish(const struct ipsec_netif *nif, struct ipsec_pkt *pkt)
     }
 }
 
-/* Cut it for the link. IPSEC_OK, or why it can't be: nothing was sent. */
+/* The most that the link takes, and the path of the SA put on last, whose mtu
+ * ICMP may have lowered: only what may not be cut was held against that. 0: no
+ * limit. */
+static size_t
+mtu_of(const struct ipsec_netif *nif, const struct ipsec_pkt *pkt)
+{
+    size_t least = pkt->buf.data[0] >> 4 == 6 ? IP6_MIN_MTU : IP4_MIN_MTU;
+    const struct ipsec_sa *sa = NULL;
+
+    if (pkt->layers > 0 && nif->frag != NULL) {
+        sa = pkt->sa[pkt->layers - 1];
+    }
+    if (sa == NULL || sa->mtu == 0) {
+        return nif->mtu;
+    }
+    least = sa->mtu > least ? sa->mtu : least;
+    return least < nif->mtu ? least : nif->mtu;
+}
+
+/* Cut it to `mtu`. IPSEC_OK, or why it can't be: nothing was sent. */
 static int
-send_cut(struct ipsec_netif *nif, struct ipsec_pkt *pkt)
+send_cut(struct ipsec_netif *nif, struct ipsec_pkt *pkt, size_t mtu)
 {
     struct ipsec_buf frag = { nif->frag, nif->frag, NULL, 0 };
     size_t off = 0;
@@ -37,7 +59,7 @@ send_cut(struct ipsec_netif *nif, struct ipsec_pkt *pkt)
     frag.end = frag.head + nif->mtu;
     nif->id++;
     for (;;) {
-        rc = ipsec_fragment(&pkt->buf, nif->mtu, nif->id, &off, &frag);
+        rc = ipsec_fragment(&pkt->buf, mtu, nif->id, &off, &frag);
         if (rc != IPSEC_OK) {
             return rc == IPSEC_CONSUMED ? IPSEC_OK : rc;
         }
@@ -49,13 +71,16 @@ send_cut(struct ipsec_netif *nif, struct ipsec_pkt *pkt)
 static void
 out_end(struct ipsec_netif *nif, struct ipsec_pkt *pkt, int rc)
 {
+    size_t mtu;
+
     if (rc == IPSEC_PENDING) {
         return;
     }
-    if (rc >= 0 && nif->mtu != 0 && pkt->buf.len > nif->mtu) {
-        rc = send_cut(nif, pkt);
+    mtu = rc >= 0 ? mtu_of(nif, pkt) : 0;
+    if (mtu != 0 && pkt->buf.len > mtu) {
+        rc = send_cut(nif, pkt, mtu);
         if (rc == IPSEC_ERR_TOO_BIG) {
-            pkt->mtu = nif->mtu;
+            pkt->mtu = (uint16_t)mtu;
         }
     } else if (rc >= 0) {
         nif->transmit(nif->user, pkt, &pkt->buf);

@@ -184,6 +184,64 @@ test_netif_long_packets_go_in_fragments(void **state)
     }
 }
 
+/* A-8.2.1-3: the path of the SA, which ICMP may have lowered, is narrower than
+ * the link. What may be cut is: nobody else knows of that path. Each IP version
+ * has a least that every link takes (RFC 791 section 3.2, RFC 8200
+ * section 5). */
+static void
+test_netif_narrow_paths(void **state)
+{
+    static const struct {
+        uint16_t path;
+        size_t   most[2];
+    } row[] = { { 1399, { 1399, 1399 } }, { 1280, { 1280, 1280 } },
+                { 600, { 600, 1280 } }, { 1, { 68, 1280 } },
+                { 0, { 1400, 1400 } }, { 9000, { 1400, 1400 } } };
+    struct packet_spec spec;
+    uint8_t plain[PLAIN];
+    size_t i, k, len, v6, most;
+
+    (void)state;
+    for (i = 0; i < 4 * COUNT(row); i++) {
+        v6 = i & 1;
+        fx_note("row %zu, IPv%d", i / 4, v6 ? 6 : 4);
+        setup(i & 2 ? IPSEC_MODE_TUNNEL : IPSEC_MODE_TRANSPORT, v6 ? 6 : 4);
+        pair.out.sa.mtu = row[i / 4].path;
+        spec = pair_spec(&pair, v6 ? 6 : 4, 17, i / 4 == 3 ? 600 : 1360);
+        len = packet_build(plain, &spec);
+        output(plain, len, IPSEC_PKT_FRAG_OK);
+        most = row[i / 4].most[v6];
+        for (k = 0; k < sent; k++) {
+            assert_true(wire[k].len <= most);
+        }
+        assert_true(sent == 1 || wire[0].len > most - 8);
+        carry();
+        assert_true(delivered == 1 && dropped == 0 && released == 1 + sent);
+        assert_true(got_len == len && memcmp(got, plain, len) == 0);
+    }
+}
+
+/* What can't be cut goes as it is, as far as the link takes it. */
+static void
+test_netif_narrow_path_uncut(void **state)
+{
+    struct packet_spec spec;
+    uint8_t plain[PLAIN];
+    size_t len;
+
+    (void)state;
+    setup(IPSEC_MODE_TUNNEL, 6);
+    pair.out.sa.mtu = 1300;
+    na.frag = NULL;
+    spec = pair_spec(&pair, 4, 17, 1270);
+    len = packet_build(plain, &spec);
+    output(plain, len, 0);
+    assert_true(sent == 1 && dropped == 0 && wire[0].len > 1300);
+    na.mtu = 0;
+    output(plain, len, 0);
+    assert_true(sent == 2 && dropped == 0);
+}
+
 /* P-3.3.4-1: fragments of the stack's make one datagram for transport mode;
  * A-5.1-4: over the link they are fragments again. */
 static void
@@ -624,6 +682,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_netif_long_packets_go_in_fragments),
+        cmocka_unit_test(test_netif_narrow_paths),
+        cmocka_unit_test(test_netif_narrow_path_uncut),
         cmocka_unit_test(test_netif_stack_fragments_are_put_together),
         cmocka_unit_test(test_netif_transport_mode_refuses_other_fragments),
         cmocka_unit_test(test_netif_tunnels_carry_fragments),

@@ -152,7 +152,8 @@ struct ipsec_netif {
     struct ipsec_reass *reass_in;
 
     uint8_t *frag;      /**< `mtu` bytes to make fragments in, or NULL */
-    uint16_t mtu;       /**< of the link, for fragments out; 0: no limit. What
+    uint16_t mtu;       /**< of the link, for fragments out; 0: no limit. They
+                         *   fit the SA's mtu, too, unless `frag` is NULL. What
                          *   is longer and may not be cut is dropped as
                          *   IPSEC_ERR_TOO_BIG. With DF in outer headers also
                          *   set the SA's mtu: its sender is told in time */
