@@ -1,5 +1,7 @@
 /*
- * The guest's echo servers: UDP and TCP port 7, IPv4 and IPv6.
+ * The guest's echo servers: UDP and TCP port 7, IPv4 and IPv6; and the sockets
+ * at which the kernel takes ESP out of UDP (RFC 3948). What is left to read at
+ * these is IKE: it is echoed, after a NAT keepalive.
  * SPDX-License-Identifier: MIT
  *
  * UDP answers come from the address the question went to, which with a
@@ -7,6 +9,8 @@
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <linux/types.h>
+#include <linux/xfrm.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,13 +20,27 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PORT   7
-#define QUEUE  (4 << 20) /* bytes: a window's worth of packets comes at once */
+#define PORT      7
+#define PORT_NATT 4500
+#define QUEUE     (4 << 20) /* bytes: a window's worth comes at once */
+
+/* Of <linux/udp.h> and <linux/in.h>, which don't go with <netinet/in.h>. */
+#define OPT_ENCAP      100
+#define ENCAP_ESPINUDP 2
+#define OPT_POLICY4    17
+#define OPT_POLICY6    35
 
 static char buf[65536];
 
+static void
+fail(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
 static int
-listener(int family, int type)
+listener(int family, int type, unsigned short port)
 {
     struct sockaddr_in6 a6 = {0};
     struct sockaddr_in a4 = {0};
@@ -34,20 +52,51 @@ listener(int family, int type)
     }
     if (family == AF_INET6) {
         a6.sin6_family = AF_INET6;
-        a6.sin6_port = htons(PORT);
+        a6.sin6_port = htons(port);
         setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
         setsockopt(s, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof one);
         bad = bind(s, (void *)&a6, sizeof a6);
     } else {
         a4.sin_family = AF_INET;
-        a4.sin_port = htons(PORT);
+        a4.sin_port = htons(port);
         setsockopt(s, IPPROTO_IP, IP_PKTINFO, &one, sizeof one);
         bad = bind(s, (void *)&a4, sizeof a4);
     }
     if (bad || (type == SOCK_STREAM && listen(s, 8))) {
-        perror("agent");
-        exit(1);
+        fail("agent: listener");
     }
+    return s;
+}
+
+/* Its own datagrams, and ESP that is still in UDP, go by no other policy. */
+static void
+bypass(int s, int family)
+{
+    struct xfrm_userpolicy_info p;
+    int dir;
+
+    for (dir = XFRM_POLICY_IN; dir <= XFRM_POLICY_OUT; dir++) {
+        memset(&p, 0, sizeof p);
+        p.action = XFRM_POLICY_ALLOW;
+        p.sel.family = (unsigned short)family;
+        p.dir = (unsigned char)dir;
+        if (setsockopt(s, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+                       family == AF_INET ? OPT_POLICY4 : OPT_POLICY6,
+                       &p, sizeof p)) {
+            fail("agent: policy");
+        }
+    }
+}
+
+static int
+decapsulator(int family)
+{
+    int s = listener(family, SOCK_DGRAM, PORT_NATT), type = ENCAP_ESPINUDP;
+
+    if (setsockopt(s, IPPROTO_UDP, OPT_ENCAP, &type, sizeof type)) {
+        fail("agent: UDP_ENCAP");
+    }
+    bypass(s, family);
     return s;
 }
 
@@ -75,7 +124,17 @@ answer_source(struct msghdr *m)
 }
 
 static void
-echo_datagram(int s)
+answer(int s, struct msghdr *m, void *data, size_t len)
+{
+    m->msg_iov->iov_base = data;
+    m->msg_iov->iov_len = len;
+    if (sendmsg(s, m, 0) < 0) {
+        perror("agent: sendmsg");
+    }
+}
+
+static void
+echo_datagram(int s, int keepalive)
 {
     char control[256];
     struct sockaddr_storage from;
@@ -93,11 +152,11 @@ echo_datagram(int s)
     if (n < 0) {
         return;
     }
-    v.iov_len = (size_t)n;
     answer_source(&m);
-    if (sendmsg(s, &m, 0) < 0) {
-        perror("agent: sendmsg");
+    if (keepalive) {
+        answer(s, &m, "\xff", 1);
     }
+    answer(s, &m, buf, (size_t)n);
 }
 
 static void
@@ -124,20 +183,27 @@ echo_stream(int s)
 int
 main(void)
 {
-    struct pollfd p[4] = {
-        {listener(AF_INET, SOCK_DGRAM), POLLIN, 0},
-        {listener(AF_INET6, SOCK_DGRAM), POLLIN, 0},
-        {listener(AF_INET, SOCK_STREAM), POLLIN, 0},
-        {listener(AF_INET6, SOCK_STREAM), POLLIN, 0},
+    struct pollfd p[6] = {
+        {listener(AF_INET, SOCK_DGRAM, PORT), POLLIN, 0},
+        {listener(AF_INET6, SOCK_DGRAM, PORT), POLLIN, 0},
+        {decapsulator(AF_INET), POLLIN, 0},
+        {decapsulator(AF_INET6), POLLIN, 0},
+        {listener(AF_INET, SOCK_STREAM, PORT), POLLIN, 0},
+        {listener(AF_INET6, SOCK_STREAM, PORT), POLLIN, 0},
     };
 
     signal(SIGCHLD, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     for (;;) {
-        poll(p, 4, -1);
-        for (int i = 0; i < 4; i++) {
-            if (p[i].revents & POLLIN) {
-                (i < 2 ? echo_datagram : echo_stream)(p[i].fd);
+        poll(p, 6, -1);
+        for (int i = 0; i < 6; i++) {
+            if (!(p[i].revents & POLLIN)) {
+                continue;
+            }
+            if (i < 4) {
+                echo_datagram(p[i].fd, i >= 2);
+            } else {
+                echo_stream(p[i].fd);
             }
         }
     }

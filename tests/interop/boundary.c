@@ -17,6 +17,7 @@
 #define KEY_MEM     2048
 #define WINDOW_MAX  (4096 / 32)
 #define ICMP6       58
+#define UDP         17
 #define ND_FIRST    133 /* RFC 4861: router solicitation ... redirect */
 #define ND_LAST     137
 #define SLOTS       4
@@ -38,7 +39,8 @@ static struct ipsec_lwip port;
 static struct ipsec_lwip_slot slot[SLOTS];
 static struct half out, in;
 static uint32_t window[WINDOW_MAX];
-static struct ipsec_policy nd, protect, multicast4, multicast6;
+static struct ipsec_policy nd, ike, protect, multicast4, multicast6;
+static unsigned mappings;
 
 /* What is dropped is listed by the callers, but why is only known here. */
 static void on_audit(void *user, const struct ipsec_audit *event)
@@ -50,9 +52,27 @@ static void on_audit(void *user, const struct ipsec_audit *event)
             (unsigned long long)event->seq, event->flow->proto);
 }
 
-static const struct ipsec_config config = {
+/* The peer is behind a NAT, and we are not: follow it (RFC 7296 section
+ * 2.23). */
+static void on_mapping(void *user, struct ipsec_sa *sa,
+                       const struct ipsec_addr *remote, uint16_t port_new)
+{
+    (void)user;
+    (void)sa;
+    mappings++;
+    fprintf(stderr, "device: mapping: port %u\n", port_new);
+    if (ipsec_sad_update(&ips, &in.sa, 0, &in.sa.local, in.sa.local_port,
+                         remote, port_new) != IPSEC_OK ||
+        ipsec_sad_update(&ips, &out.sa, 0, &out.sa.local, out.sa.local_port,
+                         remote, port_new) != IPSEC_OK) {
+        fprintf(stderr, "device: mapping: refused\n");
+    }
+}
+
+static struct ipsec_config config = {
     .crypto = &ipsec_mbedtls,
     .random = host_random,
+    .mapping = on_mapping,
     .audit = on_audit,
 };
 
@@ -121,6 +141,9 @@ static int add_half(struct half *half, int dir, const struct options *opt)
     p.flags = IPSEC_SA_NEGOTIATED;
     p.flags |= number(opt->esn) ? IPSEC_SA_ESN : 0;
     p.flags |= number(opt->align8) ? IPSEC_SA_AH_ALIGN8 : 0;
+    p.flags |= dir == IPSEC_OUT && number(opt->df) ? IPSEC_SA_DF_SET : 0;
+    p.local_port = p.remote_port = (uint16_t)number(opt->natt);
+    p.tfc = dir == IPSEC_OUT ? (uint16_t)number(opt->tfc) : 0;
     p.seq = opt->seq == NULL ? 0 : strtoull(opt->seq, NULL, 0);
     p.mtu = HOST_MTU;
     p.km.encr = (uint16_t)number(opt->encr);
@@ -164,6 +187,25 @@ static int add_bypass(void)
     return ipsec_spd_add(&ips, &nd);
 }
 
+/* As does IKE, which shares its port with ESP in UDP. */
+static int add_ike(const struct options *opt)
+{
+    struct ipsec_addr local;
+
+    if (address_parse(&local, opt->local) != 0) {
+        return IPSEC_ERR_ADDR;
+    }
+    ike.sel.version = local.version;
+    ike.sel.proto = UDP;
+    ike.sel.set = IPSEC_SEL_LOCAL_PORT;
+    ike.sel.local_port_lo = ike.sel.local_port_hi =
+        (uint16_t)number(opt->natt);
+    ike.dir = IPSEC_IN | IPSEC_OUT;
+    ike.action = IPSEC_ACTION_BYPASS;
+    ike.priority = 1;
+    return ipsec_spd_add(&ips, &ike);
+}
+
 static int add_protect(const struct options *opt)
 {
     int version = prefix_parse(&protect.sel.remote, opt->target);
@@ -205,9 +247,13 @@ static int add_discard(struct ipsec_policy *policy, uint8_t version,
 
 int boundary_open(struct host *host, const struct options *opt)
 {
-    int rc = ipsec_init(&ips, &config);
+    int rc;
 
+    config.natt_port = (uint16_t)number(opt->natt);
+    config.flags = number(opt->ptb) ? IPSEC_ACCEPT_PTB : 0;
+    rc = ipsec_init(&ips, &config);
     if (rc != IPSEC_OK || (rc = add_bypass()) != IPSEC_OK ||
+        (config.natt_port && (rc = add_ike(opt)) != IPSEC_OK) ||
         (rc = add_protect(opt)) != IPSEC_OK ||
         (rc = add_discard(&multicast4, 4, 224, 4)) != IPSEC_OK ||
         (rc = add_discard(&multicast6, 6, 0xff, 8)) != IPSEC_OK ||
@@ -234,7 +280,20 @@ void boundary_close(void)
     ipsec_spd_remove(&ips, &multicast6);
     ipsec_spd_remove(&ips, &multicast4);
     ipsec_spd_remove(&ips, &protect);
+    if (config.natt_port) {
+        ipsec_spd_remove(&ips, &ike);
+    }
     ipsec_spd_remove(&ips, &nd);
+}
+
+void boundary_dummies(unsigned count, unsigned size)
+{
+    unsigned i, sent = 0;
+
+    for (i = 0; i < count; i++) {
+        sent += ipsec_lwip_dummy(&port, &out.sa, (uint16_t)size) == ERR_OK;
+    }
+    printf("dummy %u of %u bad 0 twice 0\n", sent, count);
 }
 
 /* ---------------------------------------------------------- statistics */
@@ -251,6 +310,8 @@ static void print_sa(const char *prefix, const struct ipsec_sa *sa)
     print(prefix, "packets", sa->packets);
     print(prefix, "bytes", sa->bytes);
     print(prefix, "seq", sa->seq);
+    print(prefix, "mtu", sa->mtu);
+    print(prefix, "remote_port", sa->remote_port);
     print(prefix, "drop_auth", sa->drop_auth);
     print(prefix, "drop_replay", sa->drop_replay);
     print(prefix, "drop_other", sa->drop_other);
@@ -266,6 +327,9 @@ void boundary_stats(void)
     print("", "in_protect", s->in_protect);
     print("", "in_bypass", s->in_bypass);
     print("", "in_consumed", s->in_consumed);
+    print("", "in_keepalive", s->in_keepalive);
+    print("", "in_too_big", s->in_too_big);
+    print("", "mappings", mappings);
     for (i = 1; i < IPSEC_DROP_COUNT; i++) {
         print("in_drop.", ipsec_status_str(-i), s->in_drop[i]);
         print("out_drop.", ipsec_status_str(-i), s->out_drop[i]);

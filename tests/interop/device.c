@@ -9,6 +9,8 @@
  *     ping COUNT SIZE WAIT_MS     echo requests         see traffic.h
  *     udp COUNT SIZE WAIT_MS      to the echo port
  *     tcp BYTES WAIT_MS           to the echo port
+ *     ike COUNT SIZE WAIT_MS      to port 4500 of the outer address
+ *     dummy COUNT SIZE            see boundary.h
  *     stats                       lines "NAME VALUE", then "end"
  *
  * It ends with its input.
@@ -54,6 +56,10 @@ static const struct {
     { "esn", offsetof(struct options, esn) },
     { "window", offsetof(struct options, window) }, /* packets */
     { "seq", offsetof(struct options, seq) },     /* last one used */
+    { "natt", offsetof(struct options, natt) },   /* ESP in UDP: its ports */
+    { "tfc", offsetof(struct options, tfc) },     /* bytes padded to */
+    { "df", offsetof(struct options, df) },       /* set, outside */
+    { "ptb", offsetof(struct options, ptb) },     /* believe ICMP */
 };
 
 static int option(char *arg)
@@ -93,6 +99,7 @@ static int mac_parse(uint8_t mac[6], const char *text)
 static void command(const char *line, const ip_addr_t *target)
 {
     unsigned count, size, wait_ms;
+    ip_addr_t remote;
 
     if (sscanf(line, "ping %u %u %u", &count, &size, &wait_ms) == 3) {
         traffic_ping(&host, target, count, size, wait_ms);
@@ -100,6 +107,11 @@ static void command(const char *line, const ip_addr_t *target)
         traffic_udp(&host, target, count, size, wait_ms);
     } else if (sscanf(line, "tcp %u %u", &size, &wait_ms) == 2) {
         traffic_tcp(&host, target, size, wait_ms);
+    } else if (sscanf(line, "ike %u %u %u", &count, &size, &wait_ms) == 3 &&
+               opt.remote != NULL && ipaddr_aton(opt.remote, &remote)) {
+        traffic_ike(&host, &remote, count, size, wait_ms);
+    } else if (sscanf(line, "dummy %u %u", &count, &size) == 2) {
+        boundary_dummies(count, size);
     } else if (strcmp(line, "stats") == 0) {
         printf("lost %zu\n", host.lost);
         boundary_stats();

@@ -6,6 +6,7 @@ there were cases and all passed.
 """
 import argparse
 import fnmatch
+import itertools
 import os
 import shutil
 import signal
@@ -16,8 +17,10 @@ import traceback
 
 import cases
 import device
+import encap
 import guest
 import image
+import size
 from link import GUEST_ADDRESSES
 from relay import IN, OUT, Relay
 from session import Session
@@ -115,7 +118,8 @@ class Interop:
                                               session.link.name))
 
     def links(self):
-        for link, runs in cases.plan():
+        for link, runs in itertools.chain(cases.plan(), encap.plan(),
+                                          size.plan()):
             runs = {n: r for n, r in runs.items() if wanted(n, self.filters)}
             if runs:
                 yield link, runs

@@ -16,6 +16,7 @@ BEHIND = {4: '10.77.2.1', 6: 'fd77:2::1'}
 BITS = {4: 32, 6: 128}
 
 SPI_OUT, SPI_IN = 0x2001, 0x2002
+NATT = 4500                    # both ports of ESP in UDP
 
 GCM, CBC, CHACHA, NULL = 20, 12, 28, 11        # IKEv2 transform IDs
 GCM_8, GCM_12, CCM_8, CCM_12, CCM_16 = 18, 19, 14, 15, 16
@@ -82,9 +83,13 @@ ICMP6_ND = range(133, 138)
 
 
 class Link:
-    def __init__(self, suite, mode, inner, outer=None, before_wrap=None):
+    def __init__(self, suite, mode, inner, outer=None, before_wrap=None,
+                 natt=False, kind='', options=(), out=''):
         """Versions of IP inside and outside. `before_wrap`: 64-bit
-        sequence numbers that start so many short of 2^32."""
+        sequence numbers that start so many short of 2^32. `natt`: ESP in
+        UDP. `kind`: what else is special, with the device's options and what
+        is added to the guest's outbound SA for it."""
+        self.natt, self.options, self.out = natt, dict(options), out
         self.suite, self.mode = suite, mode
         self.inner, self.outer = inner, outer or inner
         self.before_wrap = before_wrap
@@ -94,7 +99,8 @@ class Link:
         self.encr, self.encr_len, self.integ, self.integ_len = SUITES[suite]
         self.proto = 'ah' if suite.startswith('ah') else 'esp'
         self.align8 = suite.startswith('ah8-')
-        self.name = '%s%s-%s-%s' % (
+        self.name = '%s%s%s%s-%s-%s' % (
+            kind and kind + '-', 'natt-' if natt else '',
             'esn-' if self.esn else '', suite, mode,
             self.inner if self.inner == self.outer
             else '%din%d' % (self.inner, self.outer))
@@ -128,6 +134,9 @@ class Link:
         }
         if self.esn:           # else the SA's own window, of 64
             args['window'] = self.window
+        if self.natt:
+            args['natt'] = NATT
+        args.update(self.options)
         return ['%s=%s' % kv for kv in args.items()]
 
     # ---- the guest's half
@@ -150,11 +159,16 @@ class Link:
             (['af-unspec'] if self.inner != self.outer else []) + \
             (['align4'] if self.proto == 'ah' and not self.align8 else [])
         return ('xfrm state add src %s dst %s proto %s spi 0x%x reqid 1 '
-                'mode %s replay-window %d %s %s %s %s' % (
+                'mode %s replay-window %d %s %s %s %s %s' % (
                     src, dst, self.proto, spi, self.mode, self.window,
                     numbers,
                     ' '.join('flag ' + f for f in flags),
-                    self.algorithms(spi), selector))
+                    self.algorithms(spi), selector, self.encap()))
+
+    def encap(self):
+        return 'encap espinudp %d %d %s' % (
+            NATT, NATT, '::' if self.outer == 6 else '0.0.0.0'
+        ) if self.natt else ''
 
     def policy(self, direction, src, dst, outer_src, outer_dst):
         bits = BITS[self.inner]
@@ -180,7 +194,8 @@ class Link:
                   for t in ICMP6_ND for d in ('in', 'out')]
         lines += [
             self.state(SPI_OUT, self.local, self.remote, esn_in, selector),
-            self.state(SPI_IN, self.remote, self.local, esn_out),
+            self.state(SPI_IN, self.remote, self.local,
+                       esn_out + ' ' + self.out),
             self.policy('in', self.device, self.target,
                         self.local, self.remote),
             self.policy('out', self.target, self.device,

@@ -18,30 +18,48 @@ import traceback
 OUT, IN = 'out', 'in'
 ND = range(133, 138)           # RFC 4861: the ICMPv6 types of its messages
 IPSEC = {50: 0, 51: 4}         # ESP, AH: how far into them the SPI is
+NATT = 4500                    # ESP in UDP, and IKE (RFC 3948)
+IP4_SUM = 24                   # where the IPv4 header has its checksum
 EAGER = 64                     # frames taken from one side in a row
 
 
-def checksum(data):
-    if len(data) % 2:
-        data += b'\0'
-    n = sum(struct.unpack('!%dH' % (len(data) // 2), data))
+def words(data):
+    data += bytes(len(data) % 2)
+    return struct.unpack('!%dH' % (len(data) // 2), data)
+
+
+def folded(n):
     while n >> 16:
         n = (n & 0xffff) + (n >> 16)
     return n ^ 0xffff
 
 
+def checksum(data):
+    return folded(sum(words(data)))
+
+
+def adjusted(total, old, new):
+    """A checksum after `old` has become `new` (RFC 1624)."""
+    return folded((total ^ 0xffff) + sum(words(new))
+                  + sum(w ^ 0xffff for w in words(old)))
+
+
 class Frame:
     """What the relay must know of an Ethernet frame.
 
-    kind  'arp', 'nd', 'esp' (AH, too) or 'clear'
+    kind  'arp', 'nd', 'esp' (AH, too), 'ike', 'keepalive' or 'clear'
     esp   where the SPI is; None in later fragments
+    udp   where the header of UDP is that ESP or IKE is in; or None
     end   where the IP packet ends
+
+    With `natt`, later fragments of UDP are taken for ESP in it: the first
+    one shows what they are.
     """
 
-    def __init__(self, data):
-        self.data = data
+    def __init__(self, data, natt=False):
+        self.data, self.natt = data, natt
         self.kind, self.esp, self.end = 'clear', None, len(data)
-        self.version, self.whole = 0, True
+        self.version, self.whole, self.udp = 0, True, None
         ethertype = data[12:14]
         if ethertype == b'\x08\x06':
             self.kind = 'arp'
@@ -60,6 +78,8 @@ class Frame:
             self.kind = 'esp'
             if not fragment & 0x1fff:
                 self.esp = 14 + (d[14] & 15) * 4 + IPSEC[d[23]]
+        elif d[23] == 17:
+            self.in_udp(14 + (d[14] & 15) * 4, fragment & 0x1fff)
 
     def ipv6(self):
         d = self.data
@@ -73,8 +93,23 @@ class Frame:
         if header in IPSEC:
             self.kind = 'esp'
             self.esp = at + IPSEC[header] if offset == 0 else None
+        elif header == 17:
+            self.in_udp(at, offset)
         elif header == 58 and d[at] in ND:
             self.kind = 'nd'
+
+    def in_udp(self, at, offset):
+        d = self.data
+        if offset:
+            self.kind = 'esp' if self.natt else 'clear'
+        elif NATT in struct.unpack('!HH', d[at:at + 4]):
+            self.udp = at
+            if d[at + 4:at + 6] == b'\0\x09' and d[at + 8] == 0xff:
+                self.kind = 'keepalive'
+            elif d[at + 8:at + 12] == bytes(4):
+                self.kind = 'ike'
+            else:
+                self.kind, self.esp = 'esp', at + 8
 
     def seq(self):
         return struct.unpack('!I', self.data[self.esp + 4:self.esp + 8])[0]
@@ -86,22 +121,37 @@ class Frame:
         d[at] ^= bit
         return bytes(d)
 
-    def readdressed(self, at4, at6, address):
-        """With another address, all else being right."""
+    def replaced(self, at, new, *sums):
+        """With other bytes at `at`, and right checksums at `sums`. That of
+        UDP may be 0: there is none."""
         d = bytearray(self.data)
+        old = bytes(d[at:at + len(new)])
+        d[at:at + len(new)] = new
+        for s in sums:
+            if s and (s == IP4_SUM or any(d[s:s + 2])):
+                total = adjusted(*struct.unpack('!H', d[s:s + 2]), old, new)
+                d[s:s + 2] = struct.pack('!H', total or 0xffff)
+        return Frame(bytes(d), self.natt)
+
+    def readdressed(self, at4, at6, address, at_port, port):
+        udp = self.udp and self.udp + 6
         if self.version == 6:
-            d[at6:at6 + 16] = socket.inet_pton(socket.AF_INET6, address)
+            f = self.replaced(at6, socket.inet_pton(socket.AF_INET6,
+                                                    address), udp)
         else:
-            d[at4:at4 + 4] = socket.inet_aton(address)
-            d[24:26] = b'\0\0'
-            d[24:26] = struct.pack('!H', checksum(bytes(d[14:self.esp])))
-        return bytes(d)
+            f = self.replaced(at4, socket.inet_aton(address), IP4_SUM, udp)
+        if port and self.udp:
+            f = f.replaced(self.udp + at_port, struct.pack('!H', port), udp)
+        return f.data
 
-    def source(self, address):
-        return self.readdressed(26, 22, address)
+    def source(self, address, port=None):
+        return self.readdressed(26, 22, address, 0, port)
 
-    def destination(self, address):
-        return self.readdressed(30, 38, address)
+    def destination(self, address, port=None):
+        return self.readdressed(30, 38, address, 2, port)
+
+    def destination_port(self):
+        return struct.unpack('!H', self.data[self.udp + 2:self.udp + 4])[0]
 
 
 class Fault:
@@ -158,6 +208,40 @@ class Late(Fault):
         return out
 
 
+class Nat:
+    """A NAT before the guest: what it sends comes from (address, port), and
+    what is sent there goes to it. `plan` says after how many of its packets
+    that changes, and to what. With `keep`, former ones still lead there.
+    """
+
+    def __init__(self, guest, plan=(), keep=False):
+        self.guest = self.mapping = guest, NATT
+        self.plan, self.keep = dict(plan), keep
+        self.former = {NATT}
+        self.seen = self.lost = 0
+        self.last = None       # port of the latest packet to the guest
+
+    def change(self, mapping):
+        self.mapping = mapping
+        self.former.add(mapping[1])
+
+    def translate(self, direction, f):
+        """The frame as it goes on, or None."""
+        if f.udp is None:
+            return f
+        if direction == IN:
+            self.seen += 1
+            if self.seen in self.plan:
+                self.change(self.plan[self.seen])
+            return Frame(f.source(*self.mapping))
+        self.last = f.destination_port()
+        if self.last != self.mapping[1] and not (
+                self.keep and self.last in self.former):
+            self.lost += 1
+            return None
+        return Frame(f.destination(*self.guest))
+
+
 def swapped(at):
     """A fault: one bit of the byte at at(frame) is another."""
     return lambda f: [f.flipped(at(f))]
@@ -211,13 +295,20 @@ class Relay(threading.Thread):
         self.fault = {}
         self.reset()
 
-    def reset(self):
+    def reset(self, natt=False):
         with self.lock:
+            self.natt, self.nat = natt, None
+            self.sizes = {OUT: [], IN: []}   # of IP packets with ESP
+            self.recent = {}                 # the latest that was no fragment
             self.count = {OUT: Count(), IN: Count()}
             self.order = {OUT: [], IN: []}   # ESP sequence numbers sent on
             self.clear = []
             self.fault = {}
             self.last = time.monotonic()
+
+    def set_nat(self, nat):
+        with self.lock:
+            self.nat = nat
 
     def set_fault(self, direction, fault):
         with self.lock:
@@ -258,21 +349,27 @@ class Relay(threading.Thread):
         side = self.guest if direction == OUT else self.device
         for data in frames:
             self.write_pcap(data)
-            f = Frame(data)
+            f = Frame(data, self.natt)
+            if f.kind == 'esp':
+                self.sizes[direction].append(f.end - 14)
             if f.kind == 'esp' and f.esp is not None:
                 self.order[direction].append(f.seq())
+                self.recent[direction] = f
             side.queue.append(data)
         side.flush()
 
     def pass_on(self, direction, data):
-        f = Frame(data)
+        f = Frame(data, self.natt)
         count = self.count[direction]
         count[f.kind] += 1
         if f.kind == 'clear':
             self.clear.append((direction, data))
-        frames = [data]
         if f.kind == 'esp' and f.esp is not None:
             count['packet'] += 1
+        if self.nat:
+            f = self.nat.translate(direction, f)
+        frames = [f.data] if f else []
+        if f and f.kind == 'esp' and f.esp is not None:
             fault = self.fault.get(direction)
             if fault and fault.left and f.whole:
                 frames = fault.apply(f)

@@ -61,7 +61,7 @@ class Session:
         self.device_expected = collections.Counter()
         self.lost = {OUT: 0, IN: 0}
         self.device = None
-        relay.reset()
+        relay.reset(link.natt)
         relay.capture(log + '.pcap')
         with open(log + '.esp_sa', 'w') as f:
             f.write(link.wireshark())

@@ -14,6 +14,7 @@
 #include "lwip/udp.h"
 
 #define ICMP_HEADER 8
+#define MARKER      4    /* zeros */
 #define SEND_MAX    1024 /* bytes of stream handed to lwIP in one call */
 
 /* Datagrams out and back. Their contents tell them apart. */
@@ -231,6 +232,66 @@ void traffic_udp(struct host *host, const ip_addr_t *to, unsigned count,
     await(host, &b, wait_ms);
     (void)udp_socket(NULL);
     report("udp", &b);
+}
+
+/* ----------------------------------------------------------------- IKE */
+
+static void on_ike(void *arg, struct udp_pcb *pcb, struct pbuf *p,
+                   const ip_addr_t *from, u16_t port)
+{
+    static const uint8_t marker[MARKER];
+    struct burst *b = arg;
+
+    (void)pcb;
+    (void)from;
+    (void)port;
+    if (b != NULL && pbuf_memcmp(p, 0, marker, MARKER) == 0) {
+        judge(b, p, MARKER);
+    } else if (b != NULL) {
+        b->bad++;
+    }
+    (void)pbuf_free(p);
+}
+
+static struct udp_pcb *ike_socket(struct burst *b)
+{
+    static struct udp_pcb *pcb;
+
+    if (pcb == NULL) {
+        pcb = udp_new_ip_type(IPADDR_TYPE_ANY);
+        if (pcb != NULL && udp_bind(pcb, IP_ANY_TYPE, NATT_PORT) != ERR_OK) {
+            udp_remove(pcb);
+            pcb = NULL;
+        }
+    }
+    if (pcb != NULL) {
+        udp_recv(pcb, on_ike, b);
+    }
+    return pcb;
+}
+
+void traffic_ike(struct host *host, const ip_addr_t *to, unsigned count,
+                 unsigned size, unsigned wait_ms)
+{
+    static const uint8_t marker[MARKER];
+    struct burst b;
+    struct udp_pcb *pcb;
+    unsigned index;
+
+    begin(&b, count, size);
+    pcb = ike_socket(&b);
+    for (index = 0; pcb != NULL && index < b.count; index++) {
+        struct pbuf *p = datagram(&b, index, PBUF_TRANSPORT, MARKER);
+
+        if (p != NULL) {
+            (void)pbuf_take(p, marker, MARKER);
+            (void)udp_sendto(pcb, p, to, NATT_PORT);
+            (void)pbuf_free(p);
+        }
+    }
+    await(host, &b, wait_ms);
+    (void)ike_socket(NULL);
+    report("ike", &b);
 }
 
 /* ----------------------------------------------------------------- TCP */

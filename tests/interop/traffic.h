@@ -12,6 +12,7 @@
 #include "lwip/ip_addr.h"
 
 #define ECHO_PORT   7
+#define NATT_PORT   4500
 #define TRAFFIC_MAX 256 /* datagrams of one command */
 
 /** "ping N of N bad 0 twice 0": echo requests with `size` bytes of data, all
@@ -21,6 +22,12 @@ void traffic_ping(struct host *host, const ip_addr_t *to, unsigned count,
 
 /** "udp N of N bad 0 twice 0": datagrams of `size` bytes, all at once. */
 void traffic_udp(struct host *host, const ip_addr_t *to, unsigned count,
+                 unsigned size, unsigned wait_ms);
+
+/** "ike N of N bad 0 twice 0": likewise, between ports 4500, each with the
+ * marker of IKE ahead of its data (RFC 3948 section 2.2). Anything else that
+ * comes to that port is bad. */
+void traffic_ike(struct host *host, const ip_addr_t *to, unsigned count,
                  unsigned size, unsigned wait_ms);
 
 /** "tcp BYTES of BYTES bad 0 closed 1": a connection, until both sides have
