@@ -54,14 +54,15 @@ details_put(struct ipsec_audit *why, const struct ipsec_pkt *pkt,
 }
 #endif
 
-/* `sa` answers for it; NULL: the last that was opened, if any. */
+/* `sa` answers for it; NULL: the last that was opened, if any, but of a layer
+ * too many none. */
 static int
 drop(struct ipsec *ips, struct ipsec_pkt *pkt, int status,
      const struct view *view, struct ipsec_sa *sa)
 {
     struct ipsec_audit why = { 0 };
 
-    if (sa == NULL && pkt->layers > 0) {
+    if (sa == NULL && pkt->layers > 0 && status != IPSEC_ERR_DEPTH) {
         sa = pkt->sa[pkt->layers - 1];
     }
     why.status = status;
@@ -367,7 +368,7 @@ peel(struct ipsec *ips, struct ipsec_pkt *pkt)
             return judge(ips, pkt, &view);
         }
         if (pkt->held == IPSEC_DEPTH) {
-            return drop(ips, pkt, IPSEC_ERR_DEPTH, &view, sa);
+            return drop(ips, pkt, IPSEC_ERR_DEPTH, &view, NULL);
         }
         ipsec_sa_hold(pkt, sa);
         rc = layer_open(ips, pkt, sa, &view);
