@@ -4,9 +4,15 @@
 /* The context, and what packets have in common both ways. */
 
 #ifdef IPSEC_NO_ICMP
-#define LEFT_OUT (IPSEC_ACCEPT_PTB | IPSEC_ICMP_RELATED | IPSEC_ICMP_CHECK)
+#define ICMP_FLAGS (IPSEC_ACCEPT_PTB | IPSEC_ICMP_RELATED | IPSEC_ICMP_CHECK)
 #else
-#define LEFT_OUT 0u
+#define ICMP_FLAGS 0u
+#endif
+
+#ifdef IPSEC_NO_MODE_ANY
+#define LEFT_OUT (ICMP_FLAGS | IPSEC_WILD_CARD)
+#else
+#define LEFT_OUT ICMP_FLAGS
 #endif
 
 #define SWEEP_S 64 /* a table is swept once in so many seconds */

@@ -47,6 +47,7 @@ add(int dir, int mode, uint16_t flags, uint16_t tfc, uint16_t gmac)
     static const uint8_t keys[32] = { 1 };
     static struct fake_key key;
     struct ipsec_sa_params q;
+    int rc;
 
     memset(&q, 0, sizeof q);
     memset(&sa, 0, sizeof sa);
@@ -54,9 +55,11 @@ add(int dir, int mode, uint16_t flags, uint16_t tfc, uint16_t gmac)
     cfg.crypto = &crypto.api;
     cfg.random = zero;
     cfg.audit = audit;
-    cfg.flags = IPSEC_WILD_CARD;
-    if (ipsec_init(&ips, &cfg) != IPSEC_OK) {
-        return IPSEC_ERR_ARG;
+    cfg.flags = mode == IPSEC_MODE_ANY ? IPSEC_WILD_CARD : 0;
+    rc = ipsec_init(&ips, &cfg);
+    if (rc != IPSEC_OK) {
+        /* a flag for what was left out is refused here */
+        return cfg.flags != 0 ? rc : IPSEC_ERR_ARG;
     }
     q.spi = 0x1001;
     q.reqid = 1;
@@ -72,7 +75,9 @@ add(int dir, int mode, uint16_t flags, uint16_t tfc, uint16_t gmac)
     q.km.integ_key_len = gmac ? 20 : 32;
     q.key = &key;
     q.key_len = sizeof key;
-    return ipsec_sad_add(&ips, &sa, &q);
+    rc = ipsec_sad_add(&ips, &sa, &q);
+    /* ... and not only here */
+    return cfg.flags != 0 && rc == IPSEC_ERR_UNSUPPORTED ? IPSEC_ERR_ARG : rc;
 }
 
 static int
