@@ -40,8 +40,7 @@ ports_load(struct ipsec_flow *flow, int dir, const uint8_t *p, size_t len)
     if (ipsec_proto_has_ports(flow->proto) && len >= 4) {
         flow->local_port = get16(out ? p : p + 2);
         flow->remote_port = get16(out ? p + 2 : p);
-    } else if ((flow->proto == PROTO_ICMP || flow->proto == PROTO_ICMPV6) &&
-               len >= 2) {
+    } else if (ipsec_proto_is_icmp(flow->proto) && len >= 2) {
         flow->local_port = flow->remote_port = get16(p);
     } else if (IS_MOBILITY(flow->proto) && len >= 3) {
         /* RFC 6275 section 6.1.1 */

@@ -166,9 +166,12 @@ judge(struct ipsec *ips, struct ipsec_pkt *pkt, struct view *view)
 {
     struct ipsec_policy *policy =
         ipsec_spd_lookup(ips, IPSEC_IN, &view->flow);
-    int rc = ipsec_frag_check(ips, IPSEC_IN, &view->ip, &view->flow,
-                              pkt->layers, &policy, IPSEC_ERR_SELECTOR);
+    int rc = IPSEC_OK;
 
+    if (view->ip.frag != FRAG_NONE) {
+        rc = ipsec_frag_check(ips, IPSEC_IN, &view->ip, &view->flow,
+                              pkt->layers, &policy, IPSEC_ERR_SELECTOR);
+    }
     if (policy == NULL) {
         policy = ipsec_icmp_related(ips, IPSEC_IN, pkt, &view->ip,
                                     &view->flow);
@@ -187,10 +190,10 @@ judge(struct ipsec *ips, struct ipsec_pkt *pkt, struct view *view)
             rc = IPSEC_ERR_SELECTOR; /* a layer that nobody asked for */
         }
     }
-    if (rc == IPSEC_OK) {
+    if (rc == IPSEC_OK && ipsec_proto_is_icmp(view->ip.proto)) {
         rc = ipsec_icmp_passed(ips, pkt, &view->ip, &view->flow, policy);
     }
-    if (rc >= 0 || pkt->layers == 0) {
+    if (view->ip.frag != FRAG_NONE && (rc >= 0 || pkt->layers == 0)) {
         ipsec_frag_note(ips, IPSEC_IN, &view->ip, &view->flow, pkt->layers);
     }
     if (rc >= 0) {

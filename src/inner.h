@@ -122,6 +122,12 @@ int ipsec_ip_parse(struct ipsec_ip *ip, const struct ipsec_buf *buf);
 void ipsec_flow_fill(struct ipsec_flow *flow, int dir,
                      const struct ipsec_ip *ip, const uint8_t *p);
 
+static inline int
+ipsec_proto_is_icmp(uint8_t proto)
+{
+    return proto == PROTO_ICMP || proto == PROTO_ICMPV6;
+}
+
 /* Does it begin with a source and a destination port? */
 int ipsec_proto_has_ports(uint8_t proto);
 

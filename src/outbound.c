@@ -417,10 +417,12 @@ ipsec_outbound(struct ipsec *ips, struct ipsec_pkt *pkt)
     }
     ipsec_flow_fill(&flow, IPSEC_OUT, &ip, pkt->buf.data);
     flow.spd_id = pkt->spd_id;
-    ipsec_frag_note(ips, IPSEC_OUT, &ip, &flow, 0);
     policy = policy_of(ips, pkt, &flow);
-    rc = ipsec_frag_check(ips, IPSEC_OUT, &ip, &flow, 0, &policy,
-                          IPSEC_ERR_FRAGMENT);
+    if (ip.frag != FRAG_NONE) {
+        ipsec_frag_note(ips, IPSEC_OUT, &ip, &flow, 0);
+        rc = ipsec_frag_check(ips, IPSEC_OUT, &ip, &flow, 0, &policy,
+                              IPSEC_ERR_FRAGMENT);
+    }
     if (rc != IPSEC_OK) {
         return drop(ips, pkt, rc, &flow, NULL);
     }

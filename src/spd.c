@@ -352,8 +352,8 @@ prefix_check(const struct ipsec_prefix *prefix, uint8_t version)
 int
 ipsec_proto_has_selector(uint8_t proto)
 {
-    return ipsec_proto_has_ports(proto) || proto == PROTO_ICMP ||
-           proto == PROTO_ICMPV6 || IS_MOBILITY(proto);
+    return ipsec_proto_has_ports(proto) || ipsec_proto_is_icmp(proto) ||
+           IS_MOBILITY(proto);
 }
 
 static int
