@@ -117,7 +117,8 @@ install: $(LIB) ## install headers, library and libipsec-embedded.pc
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 include/ipsec/*.h $(DESTDIR)$(PREFIX)/include/ipsec
 	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|lib|' \
+	    -e 's|@VERSION@|$(VERSION)|' \
 	    scripts/libipsec-embedded.pc.in \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libipsec-embedded.pc
 

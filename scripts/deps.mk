@@ -14,7 +14,7 @@ $(call tree_of,CMOCKA_DIR,src/cmocka.c)
 # deps.sh finds or fetches what no variable names; make then starts again.
 NEED := cc $(if $(LWIP_DIR),,lwip) $(if $(MBEDTLS_DIR),,mbedtls) \
         $(if $(CMOCKA_DIR),,$(if $(filter-out demo bench interop,\
-        $(MAKECMDGOALS)),cmocka)) $(if $(filter test,$(MAKECMDGOALS)),decoder) \
+        $(MAKECMDGOALS)),cmocka)) $(if $(filter test,$(MAKECMDGOALS)),decoder packages) \
         $(filter fuzz,$(MAKECMDGOALS))
 NEED_MK := $(patsubst %,$(DEPS)/%.mk,$(NEED))
 

@@ -3,7 +3,8 @@
 #
 # Find, install or fetch what the tests and examples need.
 #
-#   sh scripts/deps.sh cc lwip mbedtls cmocka decoder   what make asks for
+#   sh scripts/deps.sh cc lwip mbedtls cmocka decoder packages
+#                                                       what make asks for
 #   sh scripts/deps.sh lint                             what make lint needs
 #   sh scripts/deps.sh lwip-2.2.1 mbedtls-3.6.6 ...     source trees by version
 #
@@ -248,6 +249,18 @@ need_decoder() {
         fi
     fi
     found decoder '# looked for'
+}
+
+# What tests/packages.sh builds with.
+need_packages() {
+    if ! have cmake || ! have pkg-config; then
+        if may_install; then
+            install cmake pkg-config python3-yaml python3-kconfiglib
+        else
+            say "neither cmake nor pkg-config here: one test will be skipped"
+        fi
+    fi
+    found packages '# looked for'
 }
 
 need_lint() {

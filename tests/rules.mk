@@ -55,6 +55,9 @@ TEST_SCRIPTS += tests/attacks.py
 TEST_SCRIPTS += tests/options/run.sh tests/keymgmt.sh tests/counters.sh
 export MBEDTLS_CFLAGS MBEDTLS_LIBS
 
+# The ways into a product.
+TEST_SCRIPTS += tests/packages.sh
+
 # Run the unit tests alone and stop at the first that fails. With TEST_SAN=
 # this is quick enough to be done a hundred times, as tests/mutate.py does.
 unit: $(UNIT)
