@@ -24,7 +24,8 @@ UNIT       := $(TEST_NAMES:%=$(TEST_EXE)/%)
 TESTS += $(UNIT)
 
 TEST_LINK = @mkdir -p $(@D); echo '  LD      $@'; \
-            $(CC) $(CFLAGS) $(TEST_SAN) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+            $(CC) $(CFLAGS) $(TEST_SAN) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+            $(filter %.a,$^)
 
 $(TEST_NAMES:%=$(TEST_OBJ)/%.o) $(FAKE_OBJ): \
     CPPFLAGS += -Itests -Isrc -Iports/mbedtls $(CMOCKA_CFLAGS)
@@ -33,6 +34,19 @@ $(TEST_NAMES:%=$(TEST_OBJ)/%.o) $(FAKE_OBJ): | $(CMOCKA_DEP)
 $(UNIT): $(TEST_EXE)/%: $(TEST_OBJ)/%.o $(FAKE_OBJ) $(TEST_PORT) \
                         $(TEST_LIB) | $(CMOCKA_DEP) $(MBEDTLS_DEP)
 	$(TEST_LINK) $(CMOCKA_LIBS) $(MBEDTLS_LIBS)
+
+# The template of a port, a port made by docs/PORTING.md, and an example.
+TEMPLATE_OBJ    := $(patsubst %.c,$(TEST_OBJ:%/tests=%)/%.o,\
+                     $(wildcard ports/template/*.c))
+PORTING_OBJ     := $(patsubst tests/%.c,$(TEST_OBJ)/%.o,\
+                     $(wildcard tests/porting/*.c))
+ACCELERATOR_OBJ := $(TEST_OBJ:%/tests=%)/examples/accelerator/accelerator.o
+
+$(TEST_EXE)/test_template: $(TEMPLATE_OBJ)
+$(TEST_EXE)/test_porting: $(PORTING_OBJ)
+$(TEST_EXE)/test_accelerator: $(ACCELERATOR_OBJ)
+$(TEST_OBJ)/test_template.o: CPPFLAGS += -Iports/template
+$(TEST_OBJ)/test_accelerator.o: CPPFLAGS += -Iexamples/accelerator
 
 # The vector walker: see tests/vectors/README.md.
 VECTORS     := $(TEST_EXE)/vectors
