@@ -45,6 +45,7 @@ ACCELERATOR_OBJ := $(TEST_OBJ:%/tests=%)/examples/accelerator/accelerator.o
 $(TEST_EXE)/test_template: $(TEMPLATE_OBJ)
 $(TEST_EXE)/test_porting: $(PORTING_OBJ)
 $(TEST_EXE)/test_accelerator: $(ACCELERATOR_OBJ)
+$(PORTING_OBJ): CPPFLAGS += -Itests
 $(TEST_OBJ)/test_template.o: CPPFLAGS += -Iports/template
 $(TEST_OBJ)/test_accelerator.o: CPPFLAGS += -Iexamples/accelerator
 
