@@ -67,5 +67,15 @@ $(BUILD)/examples/readme: $(README_OBJ) $(PORT_OBJ_SAN) $(LIB_SAN) \
                           $(MBEDTLS_DEP)
 	$(EXAMPLE_LINK) $(SAN) $(MBEDTLS_LIBS)
 
-test: $(DEMO_SAN) $(BUILD)/examples/readme
+# An engine that answers later.
+ACCELERATOR := $(patsubst %,$(BUILD)/san/examples/accelerator/%.o,\
+                 main accelerator)
+$(ACCELERATOR): CPPFLAGS += -Iports/mbedtls
+$(BUILD)/examples/accelerator/accelerator: $(ACCELERATOR) $(PORT_OBJ_SAN) \
+                                           $(LIB_SAN) $(MBEDTLS_DEP)
+	$(EXAMPLE_LINK) $(SAN) $(MBEDTLS_LIBS) -pthread
+
+test: $(DEMO_SAN) $(BUILD)/examples/readme \
+      $(BUILD)/examples/accelerator/accelerator
+TEST_SCRIPTS += $(BUILD)/examples/accelerator/accelerator
 TEST_SCRIPTS += tests/readme.sh tests/demo_sabotage.sh tests/demo_decode.py

@@ -47,6 +47,7 @@ $(TEST_EXE)/test_porting: $(PORTING_OBJ)
 $(TEST_EXE)/test_accelerator: $(ACCELERATOR_OBJ)
 $(PORTING_OBJ): CPPFLAGS += -Itests
 $(TEST_OBJ)/test_template.o: CPPFLAGS += -Iports/template
+$(TEST_EXE)/test_accelerator: LDFLAGS += -pthread
 $(TEST_OBJ)/test_accelerator.o: CPPFLAGS += -Iexamples/accelerator
 
 # The vector walker: see tests/vectors/README.md.
