@@ -171,6 +171,21 @@ test_porting_path_mtu(void **unused)
     settle();
     assert_int_equal(a.frames, 1);
     assert_int_equal(b.text_len, a.path_mtu - 28);
+    echo_of(2500); /* without DF: cut behind ESP */
+    assert_int_equal(pa.drops, 2);
+}
+
+/* An SA that has no mtu: too late to tell, and nothing about ESP is told. */
+static void
+test_porting_path_mtu_untold(void **unused)
+{
+    (void)unused;
+    begin(0, 0);
+    host_send(&a, b.addr, 1000, 1, text, 1472);
+    settle();
+    assert_status(pa.dropped, IPSEC_ERR_TOO_BIG);
+    assert_int_equal(a.path_mtu, 0);
+    assert_int_equal(a.frames, 0);
 }
 
 /* ESP in UDP (RFC 3948), and the mapping kept alive. */
@@ -218,6 +233,7 @@ main(void)
         cmocka_unit_test(test_porting_clear_is_refused),
         cmocka_unit_test(test_porting_fragments),
         cmocka_unit_test(test_porting_path_mtu),
+        cmocka_unit_test(test_porting_path_mtu_untold),
         cmocka_unit_test(test_porting_behind_a_nat),
         cmocka_unit_test(test_porting_lost_fragment),
     };
