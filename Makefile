@@ -75,6 +75,9 @@ include scripts/deps.mk
 include $(wildcard tests/rules.mk tests/lwip/rules.mk examples/rules.mk \
                    tests/interop/rules.mk)
 endif
+ifneq ($(filter firmware%,$(MAKECMDGOALS)),)
+include tests/firmware/rules.mk
+endif
 
 all: $(LIB) ## build the library, build/libipsec.a (the default)
 
@@ -90,6 +93,10 @@ conformance: $(TESTS) ## each row of docs/RFC.md: its code, and its test
 	    $(if $(MUTATE),--mutate $(MUTATE)) $(if $(SEED),--seed $(SEED))
 
 interop: ## the lwIP device against a real Linux kernel in QEMU
+
+firmware: ## images for Cortex-M3, M4 and M7 boards
+
+firmware-test: ## they run in QEMU against a real Linux kernel
 
 bench: $(BENCH) ## what ESP costs on top of the bare cipher
 	@$(BENCH)
@@ -138,6 +145,7 @@ help: ## show this
 	      printf "  %-13s %s%s\n", $$1, $$3, preset }' \
 	    Makefile $(wildcard tests/rules.mk)
 
+.PHONY: firmware firmware-test
 .PHONY: all demo test conformance interop bench fuzz fuzz-coverage size lint
 .PHONY: install deps-new
 .PHONY: clean help

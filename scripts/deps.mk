@@ -13,9 +13,11 @@ $(call tree_of,CMOCKA_DIR,src/cmocka.c)
 
 # deps.sh finds or fetches what no variable names; make then starts again.
 NEED := cc $(if $(LWIP_DIR),,lwip) $(if $(MBEDTLS_DIR),,mbedtls) \
-        $(if $(CMOCKA_DIR),,$(if $(filter-out demo bench interop,\
-        $(MAKECMDGOALS)),cmocka)) $(if $(filter test,$(MAKECMDGOALS)),decoder packages) \
-        $(filter fuzz,$(MAKECMDGOALS))
+        $(if $(CMOCKA_DIR),,$(if $(filter-out demo bench interop firmware \
+        firmware-test firmware-cost,$(MAKECMDGOALS)),cmocka)) \
+        $(if $(filter test,$(MAKECMDGOALS)),decoder) \
+        $(filter fuzz,$(MAKECMDGOALS)) \
+        $(if $(filter firmware%,$(MAKECMDGOALS)),firmware)
 NEED_MK := $(patsubst %,$(DEPS)/%.mk,$(NEED))
 
 $(NEED_MK) &: scripts/deps.sh

@@ -285,6 +285,21 @@ need_interop() {
         want qemu-system-x86 busybox-static iproute2 python3 gcc libc6-dev
 }
 
+# a compiler for boards, and an emulator of them; the test's other side is
+# that of interop
+need_firmware() {
+    echo '#include <string.h>
+          size_t f(const char *s) { return strlen(s); }' > "$DEPS/try.c"
+    if ! have qemu-system-arm || ! arm-none-eabi-gcc --specs=nano.specs \
+        -mthumb -mcpu=cortex-m3 -c -o "$DEPS/try" "$DEPS/try.c" \
+        2> /dev/null; then
+        want gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
+    fi
+    need_interop
+    fetch mbedtls-3.6.6
+    found firmware '# arm-none-eabi-gcc and qemu-system-arm are there'
+}
+
 mkdir -p "$DEPS"
 for name; do
     case $name in

@@ -2,6 +2,7 @@
  * The guest's echo servers: UDP and TCP port 7, IPv4 and IPv6; and the sockets
  * at which the kernel takes ESP out of UDP (RFC 3948). What is left to read at
  * these is IKE: it is echoed, after a NAT keepalive.
+ * With arguments ADDRESS COUNT SIZE, a client of somebody else's UDP echo.
  * SPDX-License-Identifier: MIT
  *
  * UDP answers come from the address the question went to, which with a
@@ -180,9 +181,47 @@ echo_stream(int s)
     _exit(0);
 }
 
-int
-main(void)
+/* Datagrams one by one; each that comes back as it was counts. */
+static int
+client(const char *address, int count, size_t size)
 {
+    struct sockaddr_in6 a6 = {0};
+    struct sockaddr_in a4 = {0};
+    struct timeval wait = {2, 0};
+    int six = strchr(address, ':') != NULL, good = 0, s;
+    static char back[sizeof buf];
+
+    s = socket(six ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
+    a6.sin6_family = AF_INET6;
+    a4.sin_family = AF_INET;
+    a6.sin6_port = a4.sin_port = htons(PORT);
+    inet_pton(six ? AF_INET6 : AF_INET, address,
+              six ? (void *)&a6.sin6_addr : (void *)&a4.sin_addr);
+    if (size > sizeof buf ||
+        setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) ||
+        connect(s, six ? (void *)&a6 : (void *)&a4,
+                six ? sizeof a6 : sizeof a4)) {
+        perror("agent");
+        return 1;
+    }
+    for (int i = 0; i < count; i++) {
+        memset(buf, i + 1, size);
+        if (send(s, buf, size, 0) == (ssize_t)size &&
+            recv(s, back, sizeof back, 0) == (ssize_t)size) {
+            good += memcmp(buf, back, size) == 0;
+        }
+    }
+    printf("%d of %d\n", good, count);
+    return good != count;
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc == 4) {
+        return client(argv[1], atoi(argv[2]), (size_t)atoi(argv[3]));
+    }
+
     struct pollfd p[6] = {
         {listener(AF_INET, SOCK_DGRAM, PORT), POLLIN, 0},
         {listener(AF_INET6, SOCK_DGRAM, PORT), POLLIN, 0},

@@ -55,7 +55,8 @@ def parse_stat(text):
 
 
 class Session:
-    def __init__(self, link, guest, relay, program, log):
+    def __init__(self, link, guest, relay, program, log, make=Device):
+        """`make`: what starts the device, and is then talked to."""
         self.link, self.guest, self.relay = link, guest, relay
         self.kernel_expected = collections.Counter()
         self.device_expected = collections.Counter()
@@ -68,8 +69,8 @@ class Session:
         self.kernel_before = parse_stat(guest.must(
             "/sbin/ip -batch - <<'END' || exit 1\n%sEND\n%s" %
             (link.guest_batch(), READ)))
-        self.device = Device(program, relay.directory, link,
-                             log + '.device.log')
+        self.device = make(program, relay.directory, link,
+                           log + '.device.log')
         self.device.wait_ready()
         self.mark()
 

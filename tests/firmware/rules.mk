@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+# Images for bare metal, run by QEMU: see README.md. Three boards, two images
+# each: the device, and the known answers of tests/vectors.
+
+FW_CC    := arm-none-eabi-gcc
+FW       := $(BUILD)/firmware
+FW_DIR   := tests/firmware
+# 3.6 allocates nothing; 2.28 takes an AES context of GCM from a heap.
+FW_TLS   := $(or $(MBEDTLS_DIR),$(DEPS)/mbedtls-3.6.6)
+FW_BOARDS := m3 m4 m7
+FW_CPU_m3 := -mcpu=cortex-m3
+FW_CPU_m4 := -mcpu=cortex-m4 -mfloat-abi=soft
+FW_CPU_m7 := -mcpu=cortex-m7 -mfloat-abi=soft -DBOARD_AN500
+
+# Without -mno-unaligned-access the compiler makes what UNALIGN_TRP traps.
+FW_FLAGS := -mthumb -mno-unaligned-access -Os -g -fno-common \
+            -ffunction-sections -fdata-sections -fno-strict-aliasing \
+            -fno-tree-loop-distribute-patterns
+FW_INC   := -I$(FW_DIR) -Iinclude -Iports/lwip -Iports/mbedtls \
+            -Itests/interop -isystem $(LWIP_DIR)/src/include \
+            -isystem $(FW_TLS)/include \
+            -DMBEDTLS_CONFIG_FILE='"firmware_mbedtls.h"'
+
+FW_BASE   := board startup console bytes
+FW_DEVICE := $(FW_BASE) lan9118 host chance flash settings boundary services \
+             device
+FW_TLS_SRC := aes gcm ccm chacha20 chachapoly poly1305 sha1 sha256 sha512 \
+              platform_util constant_time block_cipher
+FW_IPSEC  := $(CORE_SRC) $(PORT_SRC)
+
+FW_DEVICE_SRC := $(FW_DEVICE:%=$(FW_DIR)/%.c) tests/interop/traffic.c \
+                 $(FW_IPSEC) $(wildcard ports/lwip/*.c)
+FW_SELF_SRC   := $(FW_BASE:%=$(FW_DIR)/%.c) $(FW_DIR)/selftest.c $(FW_IPSEC) \
+                 tests/vectors/record.c tests/vectors/read.c \
+                 tests/vectors/walker.c
+FW_LWIP := $(addprefix core/,init def inet_chksum ip mem memp netif pbuf raw \
+             stats tcp tcp_in tcp_out timeouts udp) \
+           $(addprefix core/ipv4/,etharp icmp igmp ip4 ip4_addr ip4_frag) \
+           $(addprefix core/ipv6/,ethip6 icmp6 inet6 ip6 ip6_addr ip6_frag \
+             mld6 nd6) netif/ethernet
+
+# No start files, and of the C library what can't allocate: it has to stay so,
+# see the check of the device's symbols.
+FW_LINK = @mkdir -p $(@D); echo '  LD      $@'; \
+          $(FW_CC) $(FW_CPU_$*) $(FW_FLAGS) -nostartfiles --specs=nano.specs \
+              -Wl,--gc-sections,-Map=$@.map -T $(FW_DIR)/mps2.ld -o $@ \
+              $(filter %.o,$^)
+FW_HEAP := malloc|calloc|realloc|free|_sbrk|_malloc_r|_free_r
+
+define FW_RULES
+$(FW)/$1/lwip/%.o: $(LWIP_DIR)/src/%.c $(FW)/$1/flags
+	@mkdir -p $$(@D); echo '  CC      $$@'; \
+	$(FW_CC) $(FW_CPU_$1) $(FW_FLAGS) -std=gnu99 -w $(FW_INC) -MD -MP -c \
+	    -o $$@ $$<
+
+$(FW)/$1/mbedtls/%.o: $(FW_TLS)/library/%.c $(FW)/$1/flags
+	@mkdir -p $$(@D); echo '  CC      $$@'; \
+	$(FW_CC) $(FW_CPU_$1) $(FW_FLAGS) -std=gnu99 -w $(FW_INC) -MD -MP -c \
+	    -o $$@ $$<
+
+$(FW)/$1/%.o: %.c $(FW)/$1/flags | $(FW_TLS)/library/gcm.c
+	@mkdir -p $$(@D); echo '  CC      $$@'; \
+	$(FW_CC) $(FW_CPU_$1) $(FW_FLAGS) -std=c99 $(WARN) -fno-builtin-printf \
+	    $(FW_INC) -Itests -MD -MP -c -o $$@ $$<
+
+$(FW)/$1/flags: FORCE
+	$$(call REMEMBER,$(subst ','\'',$(FW_CPU_$1) $(FW_FLAGS) $(FW_INC)))
+
+$(FW)/device-$1.elf: $(FW_DEVICE_SRC:%.c=$(FW)/$1/%.o) \
+    $(FW_LWIP:%=$(FW)/$1/lwip/%.o) $(FW_TLS_SRC:%=$(FW)/$1/mbedtls/%.o)
+$(FW)/selftest-$1.elf: $(FW_SELF_SRC:%.c=$(FW)/$1/%.o) \
+    $(FW_TLS_SRC:%=$(FW)/$1/mbedtls/%.o)
+$(FW)/$1/$(FW_DIR)/selftest.o: $(wildcard tests/vectors/*.txt)
+endef
+$(foreach b,$(FW_BOARDS),$(eval $(call FW_RULES,$b)))
+
+FW_DEVICES := $(FW_BOARDS:%=$(FW)/device-%.elf)
+FW_SELVES  := $(FW_BOARDS:%=$(FW)/selftest-%.elf)
+
+$(FW_DEVICES): $(FW)/device-%.elf: $(FW_DIR)/mps2.ld
+	$(FW_LINK)
+	@! arm-none-eabi-nm $@ | grep -wE '$(FW_HEAP)' || \
+	    { echo '$@ has a heap'; rm $@; exit 1; }
+
+$(FW_SELVES): $(FW)/selftest-%.elf: $(FW_DIR)/mps2.ld
+	$(FW_LINK)
+
+$(FW_TLS)/library/%.c:
+	@sh scripts/deps.sh mbedtls-3.6.6
+
+.SECONDARY:
+
+firmware: $(FW_DEVICES) $(FW_SELVES)
+	@arm-none-eabi-size $(FW_DEVICES)
+
+# Ends with "N passed, N failed". FILTER='m3 reset': cases with one of these
+# in their names.
+firmware-test: $(FW_DEVICES) $(FW_SELVES)
+	@$(PYTHON) $(FW_DIR)/firmware.py --build $(FW) \
+	    --interop $(BUILD)/interop --cache $(DEPS)/linux --filter='$(FILTER)'
