@@ -9,6 +9,8 @@ import os
 import random
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -25,7 +27,7 @@ from board import MACHINES, SEED, Board, flash_erased   # noqa: E402
 from cases import Failed, whole                         # noqa: E402
 from device import Broken                               # noqa: E402
 from link import DEVICE, GUEST_ADDRESSES, Link          # noqa: E402
-from relay import IN, OUT, Fault, Relay                 # noqa: E402
+from relay import IN, OUT, Fault, Relay, checksum       # noqa: E402
 from session import Session                             # noqa: E402
 
 KNOWN_ANSWERS = 112            # as many as tests/vectors/run.sh expects
@@ -33,6 +35,8 @@ FAULT_STATUS = 106             # startup.c: 100 + the usage fault's number
 STREAM = 128 << 10
 GARBAGE = 1500
 STORM = 1500
+FRAGMENTS = 300
+REASS_PBUFS = 4 * 8            # ports/lwip: so many datagrams, and pieces
 BURST, PAUSE_S = 8, 0.004      # the chip's FIFO holds not many more
 LINKS = {                      # one of all that there is for each board ...
     'm3': (Link('gcm128', 'transport', 4), Link('gcm128', 'tunnel', 4),
@@ -252,7 +256,7 @@ class Firmware:
             kind = r.choice((b'\x08\x00', b'\x86\xdd', b'\x88\x88'))
             start = r.choice((b'', b'\x45\x00', b'\x60\x00', b'\x4f\x00'))
             return (cases.DEVICE_MAC + cases.GUEST_MAC + kind + start
-                    + r.randbytes(r.randrange(0, 1500)))
+                    + r.randbytes(r.randrange(0, 1900)))
         d = bytearray(r.choice(frames))
         for _ in range(r.randrange(1, 4)):
             d[r.randrange(12, len(d))] ^= 1 << r.randrange(8)
@@ -275,6 +279,24 @@ class Firmware:
         after = s.device.numbers('memory')
         check(after[1] <= before[1], 'pbufs leak: %s, %s' % (before, after))
         return '%d frames, %d drops, goes on' % (GARBAGE, drops)
+
+    def fragments(self, s):
+        """First fragments whose rest never comes, of ESP and in clear."""
+        s.relay.reset()
+        for i in range(FRAGMENTS):
+            ip = struct.pack('!BBHHHBBH', 0x45, 0, 1420, i, 0x2000, 64,
+                             (50, 17)[i % 2], 0) \
+                + socket.inet_aton(s.link.target) \
+                + socket.inet_aton(s.link.device)
+            ip = ip[:10] + struct.pack('!H', checksum(ip)) + ip[12:]
+            self.inject(s, [cases.DEVICE_MAC + cases.GUEST_MAC + b'\x08\x00'
+                            + ip + self.random.randbytes(1400)])
+        heap, pool = s.device.numbers('memory')
+        check(pool <= REASS_PBUFS, '%d pbufs are held' % pool)
+        whole(s, 'ping', 5, 1400, cases.WAIT)
+        whole(s, 'udp', 5, 512, cases.WAIT)
+        check(not s.relay.clear, 'in clear: %s' % s.relay.clear[:1])
+        return '%d, %d pbufs held, goes on' % (FRAGMENTS, pool)
 
     def storm(self, s):
         frames = self.record(s, IN)
@@ -424,7 +446,8 @@ class Firmware:
                 if s:
                     s.close()
 
-        one('input', ('garbage', self.garbage), ('replay-storm', self.storm))
+        one('input', ('garbage', self.garbage), ('replay-storm', self.storm),
+            ('fragment-flood', self.fragments))
         one('resets', ('reset', self.reset), ('power-cut', self.power_cut),
             ('torn-record', self.torn), ('rotten-record', self.rotten))
         one('flash', ('flash-fails', self.flash_fails),
