@@ -98,6 +98,8 @@ firmware: ## images for Cortex-M3, M4 and M7 boards
 
 firmware-test: ## they run in QEMU against a real Linux kernel
 
+firmware-cost: ## instructions that a packet takes, crypto and the rest
+
 bench: $(BENCH) ## what ESP costs on top of the bare cipher
 	@$(BENCH)
 
@@ -145,7 +147,7 @@ help: ## show this
 	      printf "  %-13s %s%s\n", $$1, $$3, preset }' \
 	    Makefile $(wildcard tests/rules.mk)
 
-.PHONY: firmware firmware-test
+.PHONY: firmware firmware-test firmware-cost
 .PHONY: all demo test conformance interop bench fuzz fuzz-coverage size lint
 .PHONY: install deps-new
 .PHONY: clean help

@@ -34,7 +34,9 @@ void board_init(void)
 {
     /* Traps are what this image is for: a core that copes with unaligned
      * words would hide that others don't. */
+#ifndef BOARD_UNALIGNED
     SCB_CCR |= UNALIGN_TRP | DIV_0_TRP;
+#endif
     SCB_SHCSR |= USAGE_FAULT;
     UART_BAUD = 16;
     UART_CTRL = 0x0b; /* send, receive, interrupt when something came */
@@ -97,10 +99,10 @@ void board_exit(int status)
     block[0] = 0x20026; /* ADP_Stopped_ApplicationExit */
     block[1] = (uint32_t)status;
     for (;;) {
-        __asm__ volatile("mov r0, #0x20\n\t"
-                         "mov r1, %0\n\t"
+        __asm__ volatile("mov r1, %0\n\t"
+                         "movs r0, #0x20\n\t"
                          "bkpt 0xab"
-                         : : "r"(block) : "r0", "r1", "memory");
+                         : : "r"(block) : "r0", "r1", "cc", "memory");
     }
 }
 

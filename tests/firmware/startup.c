@@ -54,7 +54,7 @@ void startup_report(const uint32_t *stacked)
 
 __attribute__((naked)) void startup_fault(void)
 {
-    __asm__ volatile("mov r0, sp\n\tb startup_report");
+    __asm__ volatile("mov r0, sp\n\tbl startup_report");
 }
 
 typedef void (*vector)(void);
