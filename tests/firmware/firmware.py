@@ -277,7 +277,8 @@ class Firmware:
         whole(s, 'ping', 5, 1400, cases.WAIT)
         check(not s.relay.clear, 'in clear: %s' % s.relay.clear[:1])
         after = s.device.numbers('memory')
-        check(after[1] <= before[1], 'pbufs leak: %s, %s' % (before, after))
+        check(after[1] <= before[1] and after[0] <= before[0],
+              'memory leaks: heap, pool %s, %s' % (before, after))
         return '%d frames, %d drops, goes on' % (GARBAGE, drops)
 
     def fragments(self, s):
