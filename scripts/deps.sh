@@ -3,8 +3,8 @@
 #
 # Find, install or fetch what the tests and examples need.
 #
-#   sh scripts/deps.sh cc lwip mbedtls cmocka decoder packages
-#                                                       what make asks for
+#   sh scripts/deps.sh cc lwip mbedtls cmocka decoder   what make asks for
+#   sh scripts/deps.sh packages                         cmake and its like
 #   sh scripts/deps.sh lint                             what make lint needs
 #   sh scripts/deps.sh lwip-2.2.1 mbedtls-3.6.6 ...     source trees by version
 #
@@ -251,7 +251,7 @@ need_decoder() {
     found decoder '# looked for'
 }
 
-# What tests/packages.sh builds with.
+# What tests/packages.sh builds with; where it is missing, that is skipped.
 need_packages() {
     if ! have cmake || ! have pkg-config; then
         if may_install; then
