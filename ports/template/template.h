@@ -22,8 +22,10 @@ extern "C" {
 
 /* --- what the port gives to its stack and to the product */
 
-#define TEMPLATE_MTU    1500 /**< of the link */
-#define TEMPLATE_LAYERS 1    /**< SAs round a packet: more with bundles */
+/** The longest packet that the stack hands over. Datagrams come whole (RFC 4303
+ * section 3.3.4), so it is more than the link's MTU if the stack sends such. */
+#define TEMPLATE_PACKET 1500
+#define TEMPLATE_LAYERS 1 /**< SAs round a packet: more with bundles */
 
 extern struct ipsec template_ips;
 extern const struct ipsec_crypto template_crypto;

@@ -17,7 +17,7 @@ static const struct ipsec_config config = {
 };
 
 /* One packet at a time: the hooks are called under the stack's one lock. */
-static uint8_t room[HEAD + TEMPLATE_MTU + TAIL];
+static uint8_t room[HEAD + TEMPLATE_PACKET + TAIL];
 
 int
 template_start(void)
@@ -50,7 +50,7 @@ template_output(const uint8_t *ip, size_t len)
     struct ipsec_pkt pkt;
     int rc;
 
-    if (len == 0 || len > TEMPLATE_MTU) {
+    if (len == 0 || len > TEMPLATE_PACKET) {
         return IPSEC_ERR_ROOM;
     }
     ipsec_pkt_init(&pkt, room, sizeof room, HEAD, len); /* 4 */
