@@ -1,9 +1,10 @@
 /*
+ * SPDX-License-Identifier: MIT
+ *
  * The guest's echo servers: UDP and TCP port 7, IPv4 and IPv6; and the sockets
  * at which the kernel takes ESP out of UDP (RFC 3948). What is left to read at
- * these is IKE: it is echoed, after a NAT keepalive.
- * With arguments ADDRESS COUNT SIZE, a client of somebody else's UDP echo.
- * SPDX-License-Identifier: MIT
+ * these is IKE: it is echoed, after a NAT keepalive. With arguments ADDRESS
+ * COUNT SIZE, a client of somebody else's UDP echo.
  *
  * UDP answers come from the address the question went to, which with a
  * tunnel is not the one that the route would choose.
