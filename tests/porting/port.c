@@ -43,8 +43,7 @@ deliver(void *user, struct ipsec_pkt *pkt)
     host_deliver(port->host, pkt->buf.data, pkt->buf.len);
 }
 
-/* ICMP: a host hands it to its own stack, as if it had arrived. What has layers
- * already can't be quoted. */
+/* ICMP: a host hands it to its own stack, as if it had arrived. */
 static void
 drop(void *user, struct ipsec_pkt *pkt, int status)
 {
@@ -55,7 +54,7 @@ drop(void *user, struct ipsec_pkt *pkt, int status)
 
     port->drops++;
     port->dropped = status;
-    if (status != IPSEC_ERR_TOO_BIG || pkt->layers != 0) {
+    if (status != IPSEC_ERR_TOO_BIG) {
         return;
     }
     memcpy(from.byte, port->host->addr, 4);
