@@ -72,6 +72,9 @@ else
     mbed_include=/usr/include
 fi
 export CMAKE_BUILD_PARALLEL_LEVEL=2
+if command -v ninja > /dev/null; then
+    export CMAKE_GENERATOR="${CMAKE_GENERATOR:-Ninja}" # quicker
+fi
 
 compiler=${CC:-cc}
 flags=
