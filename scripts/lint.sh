@@ -61,6 +61,26 @@ foreign_symbols() {
     return 0
 }
 
+# The same for Cortex-M0, which has the least instructions, and M4: there the
+# compiler also calls its own helpers, but none for memory and no float.
+foreign_symbols_arm() {
+    for cpu in cortex-m0 cortex-m4; do
+        for file in src/*.c; do
+            arm-none-eabi-gcc -mcpu=$cpu -mthumb -std=c99 -Os -Iinclude -c \
+                -o "$tmp/arm.o" "$file" || return 1
+            arm-none-eabi-nm -u "$tmp/arm.o" | awk '{ print $2 }' >> "$tmp/arm"
+            arm-none-eabi-nm -g --defined-only "$tmp/arm.o" |
+                awk '{ print $3 }' >> "$tmp/arm.own"
+        done
+        sort -u "$tmp/arm" | grep -vxFf "$tmp/arm.own" |
+            grep -vxE -e 'mem(cpy|move|set|cmp)' \
+                -e '__aeabi_(u?idiv|u?idivmod|u?ldivmod|lmul|l[al]s[lr])' \
+                -e '__gnu_thumb1_case_[us][qh]i' |
+            sed "s/^/$cpu: /"
+        rm -f "$tmp/arm" "$tmp/arm.own"
+    done
+}
+
 writable_data() {
     nm "$tmp/core.o" | awk '$2 ~ /^[bBcCdDgGsS]$/'
     size -A "$tmp/core.o" |
@@ -133,6 +153,8 @@ fi
 if command -v arm-none-eabi-gcc > "$out"; then
     check 'arm-none-eabi-gcc has nothing to warn of' \
         sh scripts/warnings.sh 'arm-none-eabi-gcc -mcpu=cortex-m4'
+    check 'on Cortex-M it needs no more, and helpers of the compiler' \
+        foreign_symbols_arm
 else
     skip 'arm-none-eabi-gcc (apt-get install gcc-arm-none-eabi)'
 fi
