@@ -27,9 +27,20 @@
 #define LWIP_SOCKET           0
 
 /* From malloc(), so that a sanitizer sees every pbuf's end. A product has
- * its pools here; libipsec itself needs none. */
+ * its pools here, as tests/noheap does; libipsec itself needs none. */
+#ifdef HOST_POOLS
+#define MEM_LIBC_MALLOC       0
+#define MEMP_MEM_MALLOC       0
+#define MEM_SIZE              (256 * 1024)
+#define MEMP_NUM_PBUF         256
+#define PBUF_POOL_SIZE        256
+#define MEMP_NUM_REASSDATA    16
+#define MEMP_NUM_FRAG_PBUF    64
+#define MEMP_NUM_ARP_QUEUE    64
+#else
 #define MEM_LIBC_MALLOC       1
 #define MEMP_MEM_MALLOC       1
+#endif
 #define MEM_ALIGNMENT         8
 
 /* Two bytes ahead of each frame align the IP header behind 14 bytes of
