@@ -20,6 +20,8 @@ CMOCKA_DIR  ?=## CMocka source tree to use; else a package, or fetched
 SABOTAGE    ?=## make demo: break it by "key", "policy" or "replay"
 COVERAGE    ?=## make test: 1 prints what of src/ is reached
 FILTER      ?=## make interop: only cases with this in their names
+FOREIGN     ?=## make test-foreign: these of tests/foreign/targets.txt alone
+OPTIONS     ?=## make test-options: one build alone, without these
 FUZZ_SECONDS ?= 30## make fuzz: how long for each target
 FUZZ_ONLY   ?=## make fuzz: this target alone
 MUTATE      ?=## make conformance: disable so many rows, see their tests fail
@@ -69,10 +71,11 @@ BUILT_WITH := $(CC) $(CFLAGS) $(CPPFLAGS) $(SAN)
 export CC BUILD DEPS WARN SABOTAGE LWIP_DIR MBEDTLS_DIR CMOCKA_DIR PYTHON
 
 # Targets that build from src/ alone; all others need lwIP, mbedTLS, CMocka.
-ALONE := all size lint install clean help deps-new $(LIB)
+ALONE := all size lint install clean help deps-new test-foreign $(LIB)
 ifneq ($(filter-out $(ALONE),$(MAKECMDGOALS)),)
 include scripts/deps.mk
 include $(wildcard tests/rules.mk tests/lwip/rules.mk examples/rules.mk \
+                   tests/noheap/rules.mk \
                    tests/interop/rules.mk)
 endif
 ifneq ($(filter firmware%,$(MAKECMDGOALS)),)
@@ -85,6 +88,14 @@ demo: ## two lwIP hosts speak ESP to each other and show what happens
 
 test: $(TESTS) ## build and run all tests; COVERAGE=1 shows what they reach
 	@COVERAGE=$(COVERAGE) sh scripts/test.sh $(TESTS) -- $(TEST_SCRIPTS)
+
+test-foreign: ## unit tests and vectors for other machines, under qemu-user
+	@FOREIGN='$(FOREIGN)' sh scripts/deps.sh foreign mbedtls-2.28.3 \
+	    cmocka-1.1.5
+	+@sh tests/foreign/run.sh $(FOREIGN)
+
+test-options: ## each build option left out: its tests, warnings, structures
+	@sh tests/options/matrix.sh $(OPTIONS)
 
 conformance: $(TESTS) ## each row of docs/RFC.md: its code, and its test
 	@command -v $(PYTHON) > /dev/null || \
@@ -148,8 +159,8 @@ help: ## show this
 	    Makefile $(wildcard tests/rules.mk)
 
 .PHONY: firmware firmware-test firmware-cost
-.PHONY: all demo test conformance interop bench fuzz fuzz-coverage size lint
-.PHONY: install deps-new
+.PHONY: all demo test test-foreign test-options conformance interop bench
+.PHONY: fuzz fuzz-coverage size lint install deps-new
 .PHONY: clean help
 .DELETE_ON_ERROR:
 

@@ -6,6 +6,7 @@
 #   sh scripts/deps.sh cc lwip mbedtls cmocka decoder   what make asks for
 #   sh scripts/deps.sh packages                         cmake and its like
 #   sh scripts/deps.sh lint                             what make lint needs
+#   sh scripts/deps.sh foreign                          ... make test-foreign
 #   sh scripts/deps.sh lwip-2.2.1 mbedtls-3.6.6 ...     source trees by version
 #
 # The first kind leave a NAME.mk in $DEPS (build/deps) that says where NAME
@@ -298,6 +299,23 @@ need_firmware() {
     need_interop
     fetch mbedtls-3.6.6
     found firmware '# arm-none-eabi-gcc and qemu-system-arm are there'
+}
+
+# compilers and emulators of other machines: those that $FOREIGN names
+need_foreign() {
+    packages=$(awk -v names="${FOREIGN-}" '
+        !/^#/ && $2 != "-" && (names == "" || index(" " names " ",
+                                                    " " $1 " ")) {
+            print $2, $1, $3
+        }' "$here/../tests/foreign/targets.txt" |
+        while read -r tools name emulator; do
+            echo '#include <stdio.h>
+                  int main(void) { return puts("") < 0; }' |
+                CC=$tools-gcc links -static ||
+                echo "gcc-$tools libc6-dev-$name-cross"
+            have "$emulator" || echo qemu-user
+        done)
+    [ -z "$packages" ] || want $packages
 }
 
 mkdir -p "$DEPS"

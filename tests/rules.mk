@@ -69,7 +69,7 @@ TEST_SCRIPTS += tests/attacks.py
 
 # Builds with something left out: see include/ipsec/options.h.
 TEST_SCRIPTS += tests/options/run.sh tests/keymgmt.sh tests/counters.sh
-export MBEDTLS_CFLAGS MBEDTLS_LIBS
+export MBEDTLS_CFLAGS MBEDTLS_LIBS CMOCKA_CFLAGS CMOCKA_LIBS
 
 # The ways into a product.
 TEST_SCRIPTS += tests/packages.sh
@@ -81,7 +81,11 @@ unit: $(UNIT)
 	    $$t > $(TEST_EXE)/output 2>&1 || { echo "$$t failed"; exit 1; }; \
 	done
 
-.PHONY: unit
+# The same and the vector walker, built only: for tests/foreign/run.sh, which
+# runs them somewhere else.
+units: $(UNIT) $(VECTORS)
+
+.PHONY: unit units
 
 # Fuzz targets as plain programs, which "make test" runs on the seeds; "make
 # fuzz" builds the same with libFuzzer.
@@ -114,3 +118,5 @@ $(FUZZ_REPLAY): $(TEST_EXE)/fuzz_%: $(TEST_OBJ)/fuzz/%.o $(FUZZ_SHARED) \
 $(FUZZ): | $(BUILD)/fuzz/seeds
 $(BUILD)/fuzz/seeds: tests/fuzz/seeds.py $(wildcard tests/vectors/*.txt)
 	@mkdir -p $(@D); $(PYTHON) $< $(@D) && touch $@
+
+test-options: | $(CMOCKA_DEP) $(MBEDTLS_DEP)

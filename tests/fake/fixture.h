@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "fake/crypto.h"
+#include "fake/needs.h"
 #include "fake/packet.h"
 #include "ipsec/ipsec.h"
 

@@ -10,7 +10,8 @@ LAN_FILES := $(addprefix core/,init def inet_chksum ip mem memp netif pbuf \
                ip6_frag mld6 nd6) \
              netif/ethernet
 LAN_SRC   := $(wildcard tests/lwip/*.c) $(wildcard ports/lwip/*.c) \
-             tests/fake/crypto.c tests/fake/fixture.c tests/fake/packet.c
+             tests/fake/crypto.c tests/fake/fixture.c tests/fake/needs.c \
+             tests/fake/packet.c
 LAN_TREES := $(LWIP_DIR:/=) $(foreach t,$(wildcard $(DEPS)/lwip-*[0-9]),\
                $(if $(filter $(notdir $t),$(notdir $(LWIP_DIR:/=))),,$t))
 

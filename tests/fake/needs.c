@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+#include "fake/fixture.h"
+#include "ipsec/lint.h"
+
+/* Tests by what they need: that it is refused where it is left out, is what
+ * tests/options/run.sh shows. "*" at the end stands for any rest. The others
+ * pass, and each name is a test's: tests/options/matrix.sh sees to it. */
+
+struct need {
+    const char *option, *tests;
+};
+
+static const struct need needs[] = {
+#ifdef IPSEC_NO_AH
+    { "IPSEC_NO_AH",
+      "test_ah_* test_alg_every_pair test_alg_layout "
+      "test_alg_lengths_of_keys "
+      "test_an_ah_sa_may_move_to_ipv6_meanwhile test_attacks_ah_rows "
+      "test_attacks_esp_icvs test_attacks_esp_numbers "
+      "test_attacks_policy_* test_attacks_wire_* "
+      "test_audit_each_event_with_its_fields test_audit_ipsec_protocol "
+      "test_dummy_on_the_wrong_sa test_gmac_* "
+      "test_group_and_unicast_by_protocol "
+      "test_icmp_mtu_propagates_to_the_sender "
+      "test_icmp_too_big_lowers_the_mtu_of_its_sa "
+      "test_icmp_too_big_needs_a_number_lately_sent test_lint_peer_* "
+      "test_lint_spd_knows_an_sa_of_the_wrong_kind "
+      "test_lint_spd_says_what_users_trip_over test_natt_update_of_ah "
+      "test_rfc4301_esp_and_ah_share_an_spi test_rfc4302_* "
+      "test_rollover_past_the_last_number "
+      "test_spd_add_refuses_each_fault_and_changes_nothing "
+      "test_wild_card_next_header_decides "
+      "test_wild_card_only_if_asked_for "
+      "test_wild_card_source_of_transport_mode" },
+#endif
+#ifdef IPSEC_NO_NATT
+    { "IPSEC_NO_NATT",
+      "test_icmp_udp_quote_of_any_length "
+      "test_icmp_udp_without_spi_needs_a_single_sa "
+      "test_natt_checksum_* test_natt_checksums "
+      "test_natt_inner_checksum test_natt_inside_a_stranger_s_tunnel "
+      "test_natt_keepalive_in_a_tunnel_is_udp test_natt_mapping_* "
+      "test_natt_nests test_natt_plain_esp_binds_the_address_before "
+      "test_natt_transport_binds_the_address_after_the_icv "
+      "test_natt_update test_natt_update_takes_room "
+      "test_natt_update_while_* test_sad_add_knows_its_flags "
+      "test_sad_add_refuses_each_fault_and_changes_nothing "
+      "test_sad_add_that_fails_leaves_a_larval_sa_alone "
+      "test_udpencap_* test_wild_card_in_udp" },
+#endif
+#ifdef IPSEC_NO_ICMP
+    { "IPSEC_NO_ICMP",
+      "test_icmp_check_and_bundles "
+      "test_icmp_check_asks_a_policy_that_protects "
+      "test_icmp_check_of_what_an_error_quotes "
+      "test_icmp_checksum_must_be_right test_icmp_error_* "
+      "test_icmp_mtu_is_* test_icmp_mtu_of_an_* "
+      "test_icmp_mtu_propagates_to_the_sender "
+      "test_icmp_other_errors_tell_no_mtu "
+      "test_icmp_protected_too_big_is_heeded_and_delivered "
+      "test_icmp_quote_* test_icmp_related_by_class_of_traffic "
+      "test_icmp_related_goes_with_the_flow_that_it_quotes "
+      "test_icmp_related_in_its_spd "
+      "test_icmp_related_needs_the_very_sa "
+      "test_icmp_related_with_a_cut_quote "
+      "test_icmp_too_big_about_others_is_ignored "
+      "test_icmp_too_big_by_configuration "
+      "test_icmp_too_big_floor_and_ceiling "
+      "test_icmp_too_big_in_fragments_is_ignored "
+      "test_icmp_too_big_lowers_the_mtu_of_its_sa "
+      "test_icmp_too_big_needs_a_number_lately_sent "
+      "test_icmp_too_big_only_lowers test_icmp_udp_quote_of_any_length "
+      "test_icmp_udp_without_spi_needs_a_single_sa "
+      "test_icmp_unrelated_by_type" },
+#endif
+#ifdef IPSEC_NO_FRAGMENTS
+    { "IPSEC_NO_FRAGMENTS",
+      "test_frag_bypass_follows_the_first "
+      "test_frag_discard_follows_the_first "
+      "test_frag_forged_first_does_not_speak_for_protected "
+      "test_frag_ipv6_goes_by_the_first_next_header test_frag_key "
+      "test_frag_opaque_* test_frag_options_may_hide_the_ports "
+      "test_frag_ports_need_a_protocol test_frag_protect_* "
+      "test_frag_slots_expire test_frag_the_oldest_makes_room "
+      "test_frag_tiny_firsts_show_nothing "
+      "test_frag_without_state_matches_no_ports test_fragment_* "
+      "test_ip6_fragment_header_is_found test_netif_clear_fragments "
+      "test_netif_consumed test_netif_esp_fragments_alone_are_nothing "
+      "test_netif_hidden_esp_is_put_together test_netif_ids "
+      "test_netif_late_for_the_sa "
+      "test_netif_long_packets_go_in_fragments "
+      "test_netif_malformed_fragments test_netif_resumes "
+      "test_netif_resumes_failures "
+      "test_netif_stack_fragments_are_put_together test_netif_too_big "
+      "test_netif_transport_mode_refuses_other_fragments "
+      "test_netif_tunnels_carry_fragments test_reass_*" },
+#endif
+#ifdef IPSEC_NO_MULTICAST
+    { "IPSEC_NO_MULTICAST",
+      "test_group_address_of_a_plain_sa "
+      "test_group_and_unicast_by_protocol test_group_faults "
+      "test_group_identifiers_are_unique test_group_longest_match "
+      "test_group_lookup test_group_of_each_family "
+      "test_group_packets_answer_to_policy "
+      "test_group_senders_and_numbers test_group_spi_is_not_taken "
+      "test_group_transport_mode test_group_update "
+      "test_sad_add_knows_its_flags" },
+#endif
+#ifdef IPSEC_NO_PFP
+    { "IPSEC_NO_PFP",
+      "test_flow_of_each_protocol "
+      "test_flow_of_fragments_that_hide_their_protocol "
+      "test_flow_of_short_next_layers "
+      "test_keymgmt_backs_off_after_a_refusal "
+      "test_keymgmt_bounds_a_flood_of_acquires "
+      "test_keymgmt_expires_without_a_daemon "
+      "test_keymgmt_flushes_and_dumps test_keymgmt_follows_* "
+      "test_keymgmt_gives_each_host_its_sa "
+      "test_keymgmt_negotiates_on_acquire test_keymgmt_peer_deletes "
+      "test_keymgmt_policy_change_acts_at_once "
+      "test_keymgmt_rekeys_without_a_gap "
+      "test_keymgmt_survives_simultaneous_rekeying test_narrow_* "
+      "test_spd_add_* test_spd_list_index_and_model_agree "
+      "test_spd_mobility_header_type test_spd_opaque_protocol "
+      "test_spd_name_matches_no_packet" },
+#endif
+#ifdef IPSEC_NO_TFC
+    { "IPSEC_NO_TFC",
+      "test_audit_of_a_dummy test_dummy_* test_tfc_all_lengths "
+      "test_tfc_ends_where_ip_does test_tfc_in_a_bundle "
+      "test_tfc_leaves_mtu_alone test_tfc_refused "
+      "test_tfc_room_is_exact test_tfc_within_mtu "
+      "test_wild_card_in_udp" },
+#endif
+#ifdef IPSEC_NO_MODE_ANY
+    { "IPSEC_NO_MODE_ANY",
+      "test_wild_card_dummy_packet test_wild_card_in_* "
+      "test_wild_card_next_header_decides "
+      "test_wild_card_only_if_asked_for "
+      "test_wild_card_source_of_transport_mode" },
+#endif
+#ifdef IPSEC_NO_ROLLOVER
+    { "IPSEC_NO_ROLLOVER",
+      "test_rollover_past_the_last_number test_rollover_refused "
+      "test_rollover_repeats_no_iv test_rollover_soft_event "
+      "test_rollover_stops_at_a_limit_set_later "
+      "test_sad_add_knows_its_flags" },
+#endif
+#ifdef IPSEC_NO_QUARANTINE
+    { "IPSEC_NO_QUARANTINE",
+      "test_audit_each_event_with_its_fields test_quarantine_*" },
+#endif
+#ifdef IPSEC_NO_DSCP
+    { "IPSEC_NO_DSCP",
+      "test_dscp_* test_icmp_related_by_class_of_traffic" },
+#endif
+#ifdef IPSEC_NO_AUDIT_DETAILS
+    { "IPSEC_NO_AUDIT_DETAILS",
+      "test_audit_each_event_with_its_fields "
+      "test_audit_malformed_inside test_audit_of_* "
+      "test_audit_outer_layer_without_number "
+      "test_audit_overflow_of_an_outer_layer "
+      "test_faults_inbound_at_each_call "
+      "test_faults_outbound_at_each_call "
+      "test_inbound_forgery_changes_nothing test_inbound_no_such_sa "
+      "test_inbound_replay test_lifetime_reason_of_* "
+      "test_rfc4302_no_such_sa test_rfc4302_numbers_never_wrap "
+      "test_rollover_soft_event test_trailer_dummy_with_bad_padding "
+      "test_trailer_next_header_of_a_tunnel "
+      "test_trailer_pad_length_against_payload "
+      "test_trailer_what_is_no_packet_inside "
+      "test_trailer_wrong_padding_byte_anywhere "
+      "test_transforms_wrong_bytes test_bundle_depth "
+      "test_outbound_sa_must_be_as_policy_says" },
+#endif
+#ifdef IPSEC_NO_LINT
+    { "IPSEC_NO_LINT",
+      "test_lint_*" },
+#endif
+#if defined(IPSEC_NO_NATT) && defined(IPSEC_NO_ICMP)
+    { "IPSEC_NO_NATT and IPSEC_NO_ICMP",
+      "test_checksum_in_pieces test_checksum_with_a_pseudo_header" },
+#endif
+#if defined(IPSEC_NO_GCM_SHORT) || defined(IPSEC_NO_CCM) || \
+    defined(IPSEC_NO_CTR) || defined(IPSEC_NO_GMAC) || \
+    defined(IPSEC_NO_IIV) || defined(IPSEC_NO_SHA1) || \
+    defined(IPSEC_NO_SHA512) || defined(IPSEC_NO_CMAC) || \
+    defined(IPSEC_NO_XCBC)
+    { "a transform", /* they go through all suites, or take any */
+      "test_ah_algorithms test_alg_agrees_with_suites "
+      "test_alg_every_pair test_alg_layout test_alg_lengths_of_keys "
+      "test_async_out_of_order test_attacks_cut_at_every_length "
+      "test_attacks_no_plaintext_before_the_icv "
+      "test_attacks_rubbish_that_authenticates "
+      "test_attacks_state_implicit_iv "
+      "test_attacks_state_retransmission test_bundle_there_and_back "
+      "test_dummy_there_and_forgotten test_esp_ivs_are_distinct "
+      "test_esp_numbers_in_aad_tail_and_wire "
+      "test_esp_padding_of_all_lengths "
+      "test_faults_packets_need_no_random test_gmac_* "
+      "test_icmp_mtu_propagates_to_the_sender "
+      "test_lint_keys_refuses_one_key_both_ways "
+      "test_natt_inner_checksum test_natt_nests test_primitives_* "
+      "test_rollover_past_the_last_number test_rollover_refused "
+      "test_room_one_byte_short_leaves_all_as_it_was "
+      "test_room_sa_mtu_is_the_largest_that_fits "
+      "test_room_too_big_to_the_byte "
+      "test_sad_add_refuses_each_fault_and_changes_nothing "
+      "test_sad_add_that_fails_leaves_a_larval_sa_alone "
+      "test_tfc_all_lengths test_tfc_ends_where_ip_does "
+      "test_tfc_room_is_exact test_tfc_within_mtu "
+      "test_trailer_lengths_before_the_engine test_transforms_* "
+      "test_udpencap_is_esp_behind_a_udp_header test_udpencap_mtu "
+      "test_udpencap_room" },
+#endif
+    { "", "" }
+};
+
+/* Does the pattern match? Both end in a blank or '\0'. */
+static int
+is_named(const char *pattern, const char *name)
+{
+    while (*pattern != ' ' && *pattern != '\0' && *pattern != '*' &&
+           *pattern == *name) {
+        pattern++;
+        name++;
+    }
+    return *pattern == '*' ||
+           ((*pattern == ' ' || *pattern == '\0') &&
+            (*name == '\0' || *name == ' '));
+}
+
+static const char *
+lacking(const char *name)
+{
+    const char *pattern;
+    size_t i;
+
+    for (i = 0; i < COUNT(needs); i++) {
+        pattern = needs[i].tests;
+        while (*pattern != '\0') {
+            if (is_named(pattern, name)) {
+                return needs[i].option;
+            }
+            pattern += strcspn(pattern, " ");
+            pattern += strspn(pattern, " ");
+        }
+    }
+    return NULL;
+}
+
+static void
+test_left_out(void **state)
+{
+    print_message("needs what %s leaves out\n", (const char *)*state);
+    skip();
+}
+
+int
+needs_run(const char *group, const struct CMUnitTest *tests, size_t n,
+          CMFixtureFunction setup, CMFixtureFunction teardown)
+{
+    struct CMUnitTest left[64];
+    union { const char *text; void *state; } option;
+    size_t i;
+
+    if (n > COUNT(left)) {
+        fail_msg("%s: more tests than needs.c has room for", group);
+    }
+    for (i = 0; i < n; i++) {
+        left[i] = tests[i];
+        option.text = lacking(tests[i].name);
+        if (option.text != NULL) {
+            left[i].test_func = test_left_out;
+            left[i].setup_func = left[i].teardown_func = NULL;
+            left[i].initial_state = option.state;
+        }
+    }
+    return _cmocka_run_group_tests(group, left, n, setup, teardown);
+}
+
+/* What a build does not have at all, so that the tests of it link. */
+
+#ifdef IPSEC_NO_LINT
+
+const char *
+ipsec_lint_str(int finding)
+{
+    (void)finding;
+    return "";
+}
+
+size_t
+ipsec_lint_peer(const struct ipsec *ours, const struct ipsec *theirs,
+                ipsec_lint_found *found, void *user)
+{
+    (void)ours, (void)theirs, (void)found, (void)user;
+    return 0;
+}
+
+size_t
+ipsec_lint_spd(const struct ipsec *ips, ipsec_lint_found *found, void *user)
+{
+    (void)ips, (void)found, (void)user;
+    return 0;
+}
+
+uint32_t
+ipsec_lint_sa(const struct ipsec_sa_params *ours,
+              const struct ipsec_sa_params *theirs)
+{
+    (void)ours, (void)theirs;
+    return 0;
+}
+
+uint32_t
+ipsec_lint_keys(const struct ipsec_sa_params *a,
+                const struct ipsec_sa_params *b)
+{
+    (void)a, (void)b;
+    return 0;
+}
+
+#endif
+
+#if defined(IPSEC_NO_NATT) && defined(IPSEC_NO_ICMP)
+
+uint32_t
+ipsec_sum_add(uint32_t sum, const uint8_t *p, size_t len)
+{
+    (void)p, (void)len;
+    return sum;
+}
+
+uint16_t
+ipsec_sum_fold(uint32_t sum)
+{
+    return (uint16_t)sum;
+}
+
+uint32_t
+ipsec_sum_pseudo(const uint8_t *ip, uint8_t proto, size_t len)
+{
+    (void)ip, (void)proto, (void)len;
+    return 0;
+}
+
+#endif
