@@ -23,6 +23,7 @@ FILTER      ?=## make interop: only cases with this in their names
 FOREIGN     ?=## make test-foreign: these of tests/foreign/targets.txt alone
 OPTIONS     ?=## make test-options: one build alone, without these
 FUZZ_SECONDS ?= 30## make fuzz: how long for each target
+FUZZ_RUNS    ?= -1## make fuzz: or how many executions; -1 is no limit
 FUZZ_ONLY   ?=## make fuzz: this target alone
 MUTATE      ?=## make conformance: disable so many rows, see their tests fail
 SEED        ?=## ... and repeat the choice of rows that this seed made
@@ -119,7 +120,7 @@ fuzz: $(FUZZ) ## feed the packet paths random input (needs clang)
 	    echo "$$target, $(FUZZ_SECONDS) s"; mkdir -p $$target.corpus; \
 	    case $$target in $(FUZZ_LENS) *) max=2048 ;; esac; \
 	    $$target -max_total_time=$(FUZZ_SECONDS) -max_len=$$max \
-	        -verbosity=0 -print_final_stats=1 \
+	        -runs=$(FUZZ_RUNS) -verbosity=0 -print_final_stats=1 \
 	        -artifact_prefix=$$target.crash- $$target.corpus || exit 1; \
 	done
 

@@ -42,6 +42,7 @@ PORTING_OBJ     := $(patsubst tests/%.c,$(TEST_OBJ)/%.o,\
                      $(wildcard tests/porting/*.c))
 ACCELERATOR_OBJ := $(TEST_OBJ:%/tests=%)/examples/accelerator/accelerator.o
 
+$(TEST_EXE)/test_rfc3602: $(TEST_OBJ)/vectors/read.o $(TEST_OBJ)/vectors/bare.o
 $(TEST_EXE)/test_template: $(TEMPLATE_OBJ)
 $(TEST_EXE)/test_porting: $(PORTING_OBJ)
 $(TEST_EXE)/test_accelerator: $(ACCELERATOR_OBJ)
@@ -52,12 +53,12 @@ $(TEST_OBJ)/test_accelerator.o: CPPFLAGS += -Iexamples/accelerator
 
 # The vector walker: see tests/vectors/README.md.
 VECTORS     := $(TEST_EXE)/vectors
-VECTORS_OBJ := $(patsubst %,$(TEST_OBJ)/vectors/%.o,vectors walker read)
+VECTORS_OBJ := $(patsubst %,$(TEST_OBJ)/vectors/%.o,vectors walker read bare)
 
 TEST_SCRIPTS += tests/vectors/run.sh
 test: $(VECTORS)
 
-$(VECTORS_OBJ): CPPFLAGS += -Itests -Iports/mbedtls $(MBEDTLS_CFLAGS)
+$(VECTORS_OBJ): CPPFLAGS += -Itests -Isrc -Iports/mbedtls $(MBEDTLS_CFLAGS)
 $(VECTORS_OBJ): | $(MBEDTLS_DEP)
 
 $(VECTORS): $(VECTORS_OBJ) $(TEST_OBJ)/vectors/record.o $(TEST_PORT) \

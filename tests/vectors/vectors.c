@@ -103,7 +103,8 @@ file_walk(const struct choice *choice, const char *path, size_t *passed,
         }
         wrong = walk_read(&walk, &rec);
         if (wrong == NULL) {
-            wrong = walk_check(&walk);
+            wrong = walk_is_bare(&walk) ? walk_check_bare(&walk)
+                                        : walk_check(&walk);
         }
         name = record_get(&rec, "name");
         if (wrong != NULL) {

@@ -29,4 +29,8 @@ const char *walk_read(struct walk *w, const struct record *rec);
 /* All checks: NULL, or the one that failed. */
 const char *walk_check(const struct walk *w);
 
+/* bare.c: the same of a record without integrity, as far as one can. */
+int walk_is_bare(const struct walk *w);
+const char *walk_check_bare(const struct walk *w);
+
 #endif
