@@ -9,6 +9,10 @@
 #define HEAD 200
 #define TAIL 120
 #define QUOTE_MAX 1500u
+#define MTU_AGE 600u /* seconds, of ipsec_config.pmtu_age 0 */
+#define NARROW 8u /* of the second choice */
+
+static const uint8_t lanes[64] = { 0, 1, 1 };
 
 static uint32_t
 sum_add(uint32_t sum, const uint8_t *p, size_t len)
@@ -95,6 +99,17 @@ word_at(const uint8_t *p, size_t len, size_t at)
         (uint32_t)p[at + 1] << 16 | (uint32_t)p[at + 2] << 8 | p[at + 3];
 }
 
+/* Only of what the quoted packet is: an error goes by what it quotes. */
+static void
+policy_narrow(struct ipsec_policy *policy, const uint8_t *quote,
+              const struct ipsec_addr *remote)
+{
+    memcpy(policy->sel.remote.byte, remote->byte, sizeof remote->byte);
+    policy->sel.remote.bits = remote->version == 4 ? 32 : 128;
+    policy->sel.version = remote->version;
+    policy->sel.proto = remote->version == 4 ? quote[9] : quote[6];
+}
+
 /* SAs that send from `local` and that may have sent the quoted packet. */
 static void
 site_fill(struct site *site, const uint8_t *choice, const uint8_t *quote,
@@ -103,9 +118,11 @@ site_fill(struct site *site, const uint8_t *choice, const uint8_t *quote,
 {
     size_t at = local->version == 4 ? (size_t)(quote[0] & 15) * 4 : 40;
     struct ipsec_sa *sa;
+    size_t i;
 
     site_init(site);
     site->cfg.flags = (uint8_t)(choice[1] & 7);
+    site->cfg.dscp_lane = lanes;
     site_add(site, IPSEC_OUT, 0x44, word_at(quote, len, at), local, remote);
     site_add(site, IPSEC_OUT, 0x46, word_at(quote, len, at + 8), local,
              remote);
@@ -113,8 +130,8 @@ site_fill(struct site *site, const uint8_t *choice, const uint8_t *quote,
          sa = ipsec_sad_next(&site->ips, sa)) {
         sa->seq = (uint64_t)word_at(quote, len, at + 4) + (choice[1] >> 4);
     }
-    if (site->sas == 2) {
-        sa = &site->sa[1].sa;
+    for (i = choice[0] & 16 ? 0 : 1; i < site->sas; i++) {
+        sa = &site->sa[i].sa; /* one behind these ports, or two */
         sa->local_port = (uint16_t)(word_at(quote, len, at) >> 16);
         sa->remote_port = (uint16_t)word_at(quote, len, at);
     }
@@ -124,6 +141,9 @@ site_fill(struct site *site, const uint8_t *choice, const uint8_t *quote,
     if (site->sas > 0) {
         site->policy[0].outer = NULL;
         site->policy[0].dir = IPSEC_OUT | IPSEC_IN;
+    }
+    if (choice[1] & NARROW && site->sas > 0) {
+        policy_narrow(&site->policy[0], quote, remote);
     }
 }
 
@@ -160,6 +180,13 @@ check_in(struct site *site, const uint8_t *error, size_t len)
          sa = ipsec_sad_next(&site->ips, sa)) {
         CHECK(sa->mtu == sa->link_mtu || rc == IPSEC_CONSUMED);
         CHECK(sa->mtu == sa->link_mtu || sa->mtu >= 576);
+    }
+    if (rc == IPSEC_CONSUMED) { /* once; and again when that is forgotten */
+        ipsec_pkt_init(&pkt, mem, len, 0, len);
+        CHECK(ipsec_inbound(&site->ips, &pkt) != IPSEC_CONSUMED);
+        ipsec_tick(&site->ips, site->ips.now + MTU_AGE + 1);
+        ipsec_pkt_init(&pkt, mem, len, 0, len);
+        CHECK(ipsec_inbound(&site->ips, &pkt) == IPSEC_CONSUMED);
     }
     free(mem);
 }

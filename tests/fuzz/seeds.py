@@ -144,6 +144,42 @@ def flights(rng):
         yield head + bytes(rest)
 
 
+def total(data):
+    """One's complement sum of 16-bit words."""
+    data += bytes(len(data) % 2)
+    n = sum(data[i] << 8 | data[i + 1] for i in range(0, len(data), 2))
+    while n >> 16:
+        n = (n & 0xffff) + (n >> 16)
+    return n
+
+
+def header4(proto, length, tos=0):
+    head = (bytes([0x45, tos]) + (20 + length).to_bytes(2, "big") + bytes(4) +
+            bytes([64, proto]))
+    ends = bytes([192, 0, 2, 1, 198, 51, 100, 2])
+    return head + (0xffff - total(head + ends)).to_bytes(2, "big") + ends
+
+
+def congested():
+    """Tunnels in which congestion was met (RFC 6040 section 4.2)."""
+    for tos in (0, 1, 2, 3):
+        inner = header4(17, 16, tos) + bytes([1, 2, 3, 4, 0, 16]) + bytes(10)
+        text = inner + bytes([1, 2, 2, 4])
+        esp = bytes([0, 0, 16, 1, 0, 0, 0, 1]) + text + bytes(16)
+        yield bytes([4, 0, 0]) + header4(50, len(esp), 3) + esp
+
+
+def unsummed():
+    """UDP in transport mode through a NAT, whose new checksum is 0."""
+    udp = bytes([1, 2, 3, 4, 0, 12, 9, 9, 0, 0])
+    pseudo = bytes([192, 0, 2, 1, 198, 51, 100, 2, 0, 17, 0, 12])
+    rest = 0xffff - total(pseudo + udp[:6] + udp[8:] + bytes(2))
+    text = udp + rest.to_bytes(2, "big") + bytes([1, 2, 2, 17])
+    esp = bytes([0, 0, 16, 1, 0, 0, 0, 1]) + text + bytes(16)
+    udp = bytes([17, 148, 17, 148]) + (8 + len(esp)).to_bytes(2, "big")
+    yield bytes([0, 3]) + header4(17, 8 + len(esp)) + udp + bytes(2) + esp
+
+
 def any_bytes(rng, length):
     return bytes(rng.randrange(256) for _ in range(length))
 
@@ -178,6 +214,8 @@ def main():
     for i, payload in enumerate(payloads()):
         choices = bytes([i % 64, i * 5 % 64])
         seeds["udp4500"].append(choices + datagram(payload, 4 + i % 2 * 2))
+    seeds["inbound"] += congested()
+    seeds["udp4500"] += unsummed()
     for target, inputs in seeds.items():
         folder = os.path.join(top, target + ".corpus")
         os.makedirs(folder, exist_ok=True)
