@@ -27,6 +27,9 @@ FUZZ_RUNS    ?= -1## make fuzz: or how many executions; -1 is no limit
 FUZZ_ONLY   ?=## make fuzz: this target alone
 MUTATE      ?=## make conformance: disable so many rows, see their tests fail
 SEED        ?=## ... and repeat the choice of rows that this seed made
+REV         ?= HEAD## make size-diff: the commit to compare the tree with
+FUNCTIONS   ?=## make size: 1 prints each function too
+UPDATE      ?=## make size: 1 writes the README's table and lowers ceilings
 PREFIX      ?= /usr/local## make install: where to
 DESTDIR     ?=## make install: root of a staging tree
 
@@ -55,6 +58,9 @@ PORT_OBJ_SAN := $(PORT_SRC:%.c=$(BUILD)/san/%.o)
 # Debian's own python3 has scapy; another one earlier in PATH may not.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 
+NEEDS_PYTHON = command -v $(PYTHON) > /dev/null || \
+    { echo 'needs Python 3: apt-get install python3'; exit 1; }
+
 VERSION  := $(shell awk '/define IPSEC_VERSION_/ { v = v s $$3; s = "." } \
                          END { print v }' include/ipsec/ipsec.h)
 BENCH    := $(BUILD)/bench/bench
@@ -72,7 +78,7 @@ BUILT_WITH := $(CC) $(CFLAGS) $(CPPFLAGS) $(SAN)
 export CC BUILD DEPS WARN SABOTAGE LWIP_DIR MBEDTLS_DIR CMOCKA_DIR PYTHON
 
 # Targets that build from src/ alone; all others need lwIP, mbedTLS, CMocka.
-ALONE := all size lint install clean help deps-new test-foreign $(LIB)
+ALONE := all size size-diff lint install clean help deps-new test-foreign $(LIB)
 ifneq ($(filter-out $(ALONE),$(MAKECMDGOALS)),)
 include scripts/deps.mk
 include $(wildcard tests/rules.mk tests/lwip/rules.mk examples/rules.mk \
@@ -99,8 +105,7 @@ test-options: ## each build option left out: its tests, warnings, structures
 	@sh tests/options/matrix.sh $(OPTIONS)
 
 conformance: $(TESTS) ## each row of docs/RFC.md: its code, and its test
-	@command -v $(PYTHON) > /dev/null || \
-	    { echo 'needs Python 3: apt-get install python3'; exit 1; }
+	@$(NEEDS_PYTHON)
 	@$(PYTHON) tests/conformance/conformance.py --exe $(BUILD)/tests \
 	    $(if $(MUTATE),--mutate $(MUTATE)) $(if $(SEED),--seed $(SEED))
 
@@ -127,8 +132,14 @@ fuzz: $(FUZZ) ## feed the packet paths random input (needs clang)
 fuzz-coverage: ## lines that the packets of the fuzz targets reach
 	@$(MAKE) --no-print-directory COVERAGE=1 fuzz-reach
 
-size: ## code and data of the core, and of its structures
-	@sh scripts/size.sh
+size: ## code, data and stack of the core by machine, against budgets
+	@$(NEEDS_PYTHON)
+	@$(PYTHON) scripts/size/size.py $(if $(FUNCTIONS),--functions) \
+	    $(if $(UPDATE),--update)
+
+size-diff: ## what another commit takes, REV=..., by function
+	@$(NEEDS_PYTHON)
+	@$(PYTHON) scripts/size/size.py --diff '$(REV)'
 
 lint: ## check the rules of the house that a machine can check
 	@sh scripts/lint.sh
@@ -161,7 +172,7 @@ help: ## show this
 
 .PHONY: firmware firmware-test firmware-cost
 .PHONY: all demo test test-foreign test-options conformance interop bench
-.PHONY: fuzz fuzz-coverage size lint install deps-new
+.PHONY: fuzz fuzz-coverage size size-diff lint install deps-new
 .PHONY: clean help
 .DELETE_ON_ERROR:
 

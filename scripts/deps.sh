@@ -6,6 +6,7 @@
 #   sh scripts/deps.sh cc lwip mbedtls cmocka decoder   what make asks for
 #   sh scripts/deps.sh packages                         cmake and its like
 #   sh scripts/deps.sh lint                             what make lint needs
+#   sh scripts/deps.sh size                             ... make size
 #   sh scripts/deps.sh foreign                          ... make test-foreign
 #   sh scripts/deps.sh lwip-2.2.1 mbedtls-3.6.6 ...     source trees by version
 #
@@ -268,6 +269,28 @@ need_lint() {
     have gcc && have clang || want gcc libc6-dev clang
     have g++ || want g++
     have git || ! may_install || install git
+}
+
+# Compilers of scripts/size/targets.txt; where one is missing, its machines are
+# skipped.
+need_size() {
+    echo '#include <string.h>
+          size_t f(const char *s) { return strlen(s); }' > "$DEPS/try.c"
+    packages=$(awk -F '[|]' '!/^#/ && NF == 5' "$here/size/targets.txt" |
+        while IFS='|' read -r _ _ prefix flags packages; do
+            prefix=$(echo $prefix)
+            "${prefix}gcc" $flags -c -o "$DEPS/try" "$DEPS/try.c" \
+                2> /dev/null || echo $packages
+        done | tr ' ' '\n' | sort -u)
+    have python3 || packages="$packages python3"
+    if [ -n "$packages" ]; then
+        if may_install; then
+            install $packages
+        else
+            say "for all of make size, as root: apt-get install" $packages
+        fi
+    fi
+    found size '# looked for'
 }
 
 # clang with its sanitizers and libFuzzer

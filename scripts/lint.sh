@@ -95,6 +95,15 @@ alone() {
     done
 }
 
+# Budgets: 0 and silent, or what is wrong; 77 and why, where they can't be told.
+within_budgets() {
+    if ! command -v "${PYTHON:-python3}" > "$tmp/size"; then
+        echo 'apt-get install python3' > "$tmp/size"
+        return 77
+    fi
+    "${PYTHON:-python3}" scripts/size/size.py --check > "$tmp/size" 2>&1
+}
+
 long_lines() {
     ours | xargs awk 'length > 80 { print FILENAME ":" FNR ": " length }'
 }
@@ -157,6 +166,13 @@ if command -v arm-none-eabi-gcc > "$out"; then
         foreign_symbols_arm
 else
     skip 'arm-none-eabi-gcc (apt-get install gcc-arm-none-eabi)'
+fi
+within_budgets
+if [ $? -eq 77 ]; then
+    skip "budgets of size and stack: $(tail -n 1 "$tmp/size")"
+else
+    check 'sizes and stacks are within budgets, the README has them' \
+        cat "$tmp/size"
 fi
 check 'each public header compiles alone as C99' alone gcc -std=c99 -x c
 check 'each public header compiles alone as C++11' alone g++ -std=c++11 -x c++
