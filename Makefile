@@ -25,6 +25,7 @@ OPTIONS     ?=## make test-options: one build alone, without these
 FUZZ_SECONDS ?= 30## make fuzz: how long for each target
 FUZZ_RUNS    ?= -1## make fuzz: or how many executions; -1 is no limit
 FUZZ_ONLY   ?=## make fuzz: this target alone
+RULES       ?=## make misra: say where findings of these rules are
 MUTATE      ?=## make conformance: disable so many rows, see their tests fail
 SEED        ?=## ... and repeat the choice of rows that this seed made
 REV         ?= HEAD## make size-diff: the commit to compare the tree with
@@ -78,7 +79,8 @@ BUILT_WITH := $(CC) $(CFLAGS) $(CPPFLAGS) $(SAN)
 export CC BUILD DEPS WARN SABOTAGE LWIP_DIR MBEDTLS_DIR CMOCKA_DIR PYTHON
 
 # Targets that build from src/ alone; all others need lwIP, mbedTLS, CMocka.
-ALONE := all size size-diff lint install clean help deps-new test-foreign $(LIB)
+ALONE := all size size-diff lint misra install clean help deps-new \
+         test-foreign $(LIB)
 ifneq ($(filter-out $(ALONE),$(MAKECMDGOALS)),)
 include scripts/deps.mk
 include $(wildcard tests/rules.mk tests/lwip/rules.mk examples/rules.mk \
@@ -144,6 +146,10 @@ size-diff: ## what another commit takes, REV=..., by function
 lint: ## check the rules of the house that a machine can check
 	@sh scripts/lint.sh
 
+misra: ## findings by MISRA C:2012, and what docs/MISRA.md allows of them
+	@sh scripts/deps.sh misra
+	@$(PYTHON) scripts/misra.py --places $(RULES) || [ $$? -eq 77 ]
+
 install: $(LIB) ## install headers, library and libipsec-embedded.pc
 	install -d $(DESTDIR)$(PREFIX)/include/ipsec
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
@@ -172,7 +178,7 @@ help: ## show this
 
 .PHONY: firmware firmware-test firmware-cost
 .PHONY: all demo test test-foreign test-options conformance interop bench
-.PHONY: fuzz fuzz-coverage size size-diff lint install deps-new
+.PHONY: fuzz fuzz-coverage size size-diff lint misra install deps-new
 .PHONY: clean help
 .DELETE_ON_ERROR:
 

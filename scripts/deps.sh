@@ -7,6 +7,7 @@
 #   sh scripts/deps.sh packages                         cmake and its like
 #   sh scripts/deps.sh lint                             what make lint needs
 #   sh scripts/deps.sh size                             ... make size
+#   sh scripts/deps.sh misra                            ... make misra
 #   sh scripts/deps.sh foreign                          ... make test-foreign
 #   sh scripts/deps.sh lwip-2.2.1 mbedtls-3.6.6 ...     source trees by version
 #
@@ -269,6 +270,13 @@ need_lint() {
     have gcc && have clang || want gcc libc6-dev clang
     have g++ || want g++
     have git || ! may_install || install git
+    need_misra
+    have clang-tidy || ! may_install || install clang-tidy
+}
+
+# Without these, what they would do is skipped.
+need_misra() {
+    have cppcheck && have python3 || ! may_install || install cppcheck python3
 }
 
 # Compilers of scripts/size/targets.txt; where one is missing, its machines are

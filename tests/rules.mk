@@ -75,6 +75,9 @@ TEST_SCRIPTS += tests/size.py
 TEST_SCRIPTS += tests/options/run.sh tests/keymgmt.sh tests/counters.sh
 export MBEDTLS_CFLAGS MBEDTLS_LIBS CMOCKA_CFLAGS CMOCKA_LIBS
 
+# What looks at the code, does it see anything?
+TEST_SCRIPTS += tests/misra.sh
+
 # The ways into a product.
 TEST_SCRIPTS += tests/packages.sh
 
