@@ -60,5 +60,5 @@ int main(void)
         return 1;
     }
     printf("and out came \"%.5s\"\n", (const char *)pkt.buf.data + 28);
-    return pkt.buf.len != sizeof hello || memcmp(pkt.buf.data, hello, 33);
+    return pkt.buf.len != sizeof hello || memcmp(pkt.buf.data, hello, 33) != 0;
 }

@@ -31,6 +31,20 @@ skip() {
     echo "  skipped  $1"
 }
 
+# analyse TOOL: ok if it finds nothing that scripts/known.txt doesn't know of
+analyse() {
+    if ! command -v "${PYTHON:-python3}" > "$out"; then
+        skip "$1 (apt-get install python3)"
+        return
+    fi
+    "${PYTHON:-python3}" scripts/analyse.py "$1" > "$tmp/said" 2>&1
+    if [ $? -eq 77 ]; then
+        skip "$1 ($(cat "$tmp/said"))"
+    else
+        check "$1 finds nothing new" cat "$tmp/said"
+    fi
+}
+
 c_files() { find "$@" -name '*.[ch]'; }
 
 ours() { c_files src include ports examples tests; }
@@ -174,6 +188,10 @@ else
     check 'sizes and stacks are within budgets, the README has them' \
         cat "$tmp/size"
 fi
+analyse cppcheck
+analyse clang-tidy
+[ -e "${DEPS:-build/deps}/lwip.mk" ] ||
+    skip 'both, of ports/ and examples/ (no lwIP here: make demo fetches it)'
 check 'each public header compiles alone as C99' alone gcc -std=c99 -x c
 check 'each public header compiles alone as C++11' alone g++ -std=c++11 -x c++
 check 'no line is over 80 columns' long_lines

@@ -76,7 +76,7 @@ TEST_SCRIPTS += tests/options/run.sh tests/keymgmt.sh tests/counters.sh
 export MBEDTLS_CFLAGS MBEDTLS_LIBS CMOCKA_CFLAGS CMOCKA_LIBS
 
 # What looks at the code, does it see anything?
-TEST_SCRIPTS += tests/misra.sh
+TEST_SCRIPTS += tests/misra.sh tests/analyse.sh
 
 # The ways into a product.
 TEST_SCRIPTS += tests/packages.sh

@@ -91,7 +91,7 @@ shortest(struct accelerator *a)
 
 /* The engine. What it touches of a packet is what `op` points at. */
 static void *
-engine(void *user)
+engine_main(void *user)
 {
     struct accelerator *a = user;
     struct accelerator_job *job;
@@ -175,18 +175,18 @@ accelerator_poll(struct accelerator *a)
 }
 
 int
-accelerator_start(struct accelerator *a, const struct ipsec_crypto *by)
+accelerator_start(struct accelerator *a, const struct ipsec_crypto *engine)
 {
     a->api.name = "accelerator";
     a->api.key_size = key_size;
     a->api.key_init = key_init;
     a->api.key_wipe = key_wipe;
     a->api.run = run;
-    a->engine = by;
+    a->engine = engine;
     pthread_mutex_init(&a->lock, NULL);
     pthread_mutex_init(&a->busy, NULL);
     pthread_cond_init(&a->work, NULL);
-    return pthread_create(&a->thread, NULL, engine, a);
+    return pthread_create(&a->thread, NULL, engine_main, a);
 }
 
 void

@@ -33,7 +33,7 @@ enum demo_role { DEMO_DEVICE, DEMO_GATEWAY, DEMO_ROLES };
 
 #define DEMO_URI          "/page.txt"
 #define DEMO_PAGE_LINES   1600
-#define DEMO_PAGE_LEN     (DEMO_PAGE_LINES * 64)
+#define DEMO_PAGE_LEN     ((size_t)DEMO_PAGE_LINES * 64)
 #define DEMO_PINGS        3
 #define DEMO_VALVE_PORT   7000 /* UDP */
 #define DEMO_VALVE_ORDER  "open valve 7"

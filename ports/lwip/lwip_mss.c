@@ -74,7 +74,7 @@ tcp_at(const struct ipsec_buf *buf)
 
     if (buf->len >= 40 && ip[0] >> 4 == 4 && ip[9] == 6 &&
         (get16(ip + 6) & 0x1fff) == 0) {
-        return (ip[0] & 15u) * 4u;
+        return (size_t)(ip[0] & 15u) * 4;
     }
     return buf->len >= 60 && ip[0] >> 4 == 6 && ip[6] == 6 ? 40 : 0;
 }
@@ -93,7 +93,7 @@ ipsec_lwip_is_syn(const struct ipsec_buf *buf)
 static u8_t *
 mss_find(u8_t *tcp, size_t len)
 {
-    size_t end = (tcp[TCP_OFFSET] >> 4) * 4u, i = TCP_HDR;
+    size_t end = (size_t)(tcp[TCP_OFFSET] >> 4) * 4, i = TCP_HDR;
 
     while (i + 1 < end && end <= len && tcp[i] != OPT_END) {
         if (tcp[i] == OPT_NOP) {

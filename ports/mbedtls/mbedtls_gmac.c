@@ -74,7 +74,7 @@ pieces_make(mbedtls_gcm_context *gcm, const struct ipsec_op *op,
  * apart by their lengths, which come last (SP 800-38D section 7.1): so all is
  * deciphered, to nowhere, and the lengths are then set. */
 
-#define CHUNK (8 * BLOCK)
+#define CHUNK ((size_t)8 * BLOCK)
 
 struct feed {
     mbedtls_gcm_context *gcm;
@@ -152,7 +152,7 @@ gmac_make(const struct mac_row *row, void *ctx, const struct ipsec_op *op,
 }
 
 #define GMAC(id, key)                                                         \
-    { id, key + SALT, BLOCK, sizeof(struct gmac), gmac_init, gmac_free,       \
+    { id, (key) + SALT, BLOCK, sizeof(struct gmac), gmac_init, gmac_free,       \
       gmac_make, NULL }
 #endif
 

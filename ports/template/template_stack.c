@@ -5,8 +5,8 @@
 
 /* The numbers are those of docs/PORTING.md, "Outbound" and "Inbound". */
 
-#define HEAD (TEMPLATE_LAYERS * IPSEC_HEADROOM)
-#define TAIL (TEMPLATE_LAYERS * IPSEC_TAILROOM)
+#define HEAD ((size_t)TEMPLATE_LAYERS * IPSEC_HEADROOM)
+#define TAIL ((size_t)TEMPLATE_LAYERS * IPSEC_TAILROOM)
 
 struct ipsec template_ips;
 
