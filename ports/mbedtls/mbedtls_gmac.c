@@ -152,7 +152,7 @@ gmac_make(const struct mac_row *row, void *ctx, const struct ipsec_op *op,
 }
 
 #define GMAC(id, key)                                                         \
-    { id, (key) + SALT, BLOCK, sizeof(struct gmac), gmac_init, gmac_free,       \
+    { id, (key) + SALT, BLOCK, sizeof(struct gmac), gmac_init, gmac_free,     \
       gmac_make, NULL }
 #endif
 
