@@ -148,6 +148,8 @@ lint: ## check the rules of the house that a machine can check
 
 misra: ## findings by MISRA C:2012, and what docs/MISRA.md allows of them
 	@sh scripts/deps.sh misra
+	@command -v $(PYTHON) > /dev/null || \
+	    { echo 'needs Python 3: apt-get install python3'; exit 1; }
 	@$(PYTHON) scripts/misra.py --places $(RULES) || [ $$? -eq 77 ]
 
 install: $(LIB) ## install headers, library and libipsec-embedded.pc

@@ -4,6 +4,10 @@
 # known.txt has it, and sees a known.txt that has what isn't there.
 set -u
 cd "$(dirname "$0")/.."
+command -v "${PYTHON:-python3}" > /dev/null || {
+    echo 'needs Python 3: apt-get install python3'
+    exit 77
+}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0
