@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The device as a board in QEMU: device.c says what it takes and answers."""
+"""The device as a board in QEMU: device.c says what it takes and answers
+beside what a process does."""
 import os
 import re
-import select
 import subprocess
-import time
 
-from device import ANSWER, SLACK_S, Broken
-from guest import die_with_parent
+from device import SLACK_S, Broken, Device
 from image import program
 
 MACHINES = {'m3': 'mps2-an385', 'm4': 'mps2-an386', 'm7': 'mps2-an500'}
@@ -22,18 +20,16 @@ def flash_erased(path):
         f.write(b'\xff' * 8192)
 
 
-class Board:
+class Board(Device):
     """Frames: one per datagram, from `directory`/d to `directory`/rd."""
+    answer_s = ANSWER_S
 
     def __init__(self, name, elf, directory, flash, log):
-        self.buf = b''
         self.notes = []
-        self.boots = 0
-        self.log = open(log, 'ab')
         local = directory + '/d'
         if os.path.exists(local):
             os.unlink(local)
-        self.proc = subprocess.Popen(
+        self.start(
             [program('qemu-system-arm'),
              '-M', MACHINES[name] + ',memory-backend=flash',
              '-object', 'memory-backend-file,id=flash,size=%d,mem-path=%s,'
@@ -44,37 +40,20 @@ class Board:
              '-net', 'nic,netdev=n0',
              '-chardev', 'stdio,id=c0,signal=off', '-serial', 'chardev:c0',
              '-semihosting-config', 'enable=on,target=native',
-             '-kernel', elf],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
-            bufsize=0, preexec_fn=die_with_parent)
-        self.fd = self.proc.stdout.fileno()
+             '-kernel', elf], open(log, 'ab'))
 
     def raw_line(self, seconds):
-        end = time.monotonic() + seconds
-        while b'\n' not in self.buf:
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([self.fd], [], [], left)[0]:
-                raise Broken('the board is silent')
-            data = os.read(self.fd, 65536)
-            if not data:
-                raise Broken('the board has ended')
-            self.buf += data
-        line, _, self.buf = self.buf.partition(b'\n')
-        self.log.write(line + b'\n')
+        line = Device.raw_line(self, seconds)
+        self.log.write(line.encode() + b'\n')
         self.log.flush()
-        return line.decode(errors='replace').strip('\r')
+        return line
 
-    def line(self, seconds=ANSWER_S):
-        """The next line that answers something."""
+    def line(self, seconds=None):
         while True:
-            line = self.raw_line(seconds)
-            if line.startswith('note: '):
-                self.notes.append(line[6:])
-            elif line == 'boot':
-                self.boots += 1
+            line = Device.line(self, seconds)
+            if not line.startswith('note: '):
                 return line
-            else:
-                return line
+            self.notes.append(line[6:])
 
     def wait_boot(self):
         if self.line() != 'boot':
@@ -82,14 +61,11 @@ class Board:
 
     def send(self, command):
         self.log.write(b'> ' + command.encode() + b'\n')
-        try:
-            self.proc.stdin.write(command.encode() + b'\n')
-        except BrokenPipeError:
-            raise Broken('the board has ended') from None
+        Device.send(self, command)
 
-    def ask(self, command, seconds=ANSWER_S):
+    def ask(self, command):
         self.send(command)
-        return self.line(seconds)
+        return self.line()
 
     def must(self, command, answer='ok'):
         line = self.ask(command)
@@ -101,28 +77,8 @@ class Board:
         for arg in link.device_args():
             self.must('set ' + arg)
 
-    # ---- what tests/interop's Device has
-
     def wait_ready(self):
         self.must('start', 'ready')
-
-    def traffic(self, kind, *numbers):
-        line = self.ask(' '.join([kind] + [str(n) for n in numbers]),
-                        numbers[-1] / 1000 + SLACK_S + ANSWER_S)
-        m = ANSWER.fullmatch(line)
-        if not m or m.group(1) != kind:
-            raise Broken('the board says: ' + line)
-        return tuple(int(n) for n in m.groups()[1:])
-
-    def stats(self):
-        self.send('stats')
-        counters = {}
-        while True:
-            line = self.line()
-            if line == 'end':
-                return counters
-            name, value = line.split()
-            counters[name] = int(value)
 
     def numbers(self, command):
         """Of an answer like "heap 1 pool 2"."""
@@ -152,6 +108,4 @@ class Board:
             self.proc.kill()
             self.proc.wait()
         if not self.log.closed:
-            self.proc.stdin.close()
-            self.proc.stdout.close()
-            self.log.close()
+            self.close()

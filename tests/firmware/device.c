@@ -3,10 +3,10 @@
  * its UART. SPDX-License-Identifier: MIT
  *
  *     seed HEX            its random source works from now on
- *     set NAME=VALUE      settings.c
+ *     set NAME=VALUE      tests/interop/settings.c
  *     provision SEQ       a new key: flash begins at this number
  *     start               "ready"; or "refused: " and why
- *     ping, udp, tcp, stats   as tests/interop/device.c
+ *     ping, udp, ...      tests/interop/commands.h
  *     memory              "heap N pool N": of lwIP's, in use
  *     stack               "stack N": bytes ever used
  *     fault WHAT          random, flash, tear, unaligned
@@ -16,22 +16,21 @@
 #include <string.h>
 
 #include "board.h"
-#include "boundary.h"
 #include "chance.h"
+#include "commands.h"
 #include "console.h"
 #include "flash.h"
 #include "host.h"
 #include "lwip/memp.h"
 #include "lwip/stats.h"
+#include "reserve.h"
 #include "services.h"
 #include "settings.h"
-#include "traffic.h"
 
 #define LINE_MAX  256
 #define HEALTH_MS 100
 
 static struct host host;
-static ip_addr_t target;
 
 /* A source that has died is noticed here, whoever asks it next: without it
  * nothing leaves the device any more. */
@@ -54,6 +53,7 @@ static void watch(void)
 static void start(void)
 {
     const char *why = NULL;
+    ip_addr_t target;
     uint32_t test;
 
     if (host.ips != NULL) {
@@ -65,7 +65,7 @@ static void start(void)
     } else if (host_open(&host, setting("ip4"), setting("ip6")) != 0) {
         why = "no interface";
     } else {
-        why = boundary_open(&host);
+        why = reserve_open(&host);
     }
     if (why == NULL && services_open() != 0) {
         why = "no services";
@@ -103,47 +103,6 @@ static void do_start(const char *arg)
 {
     (void)arg;
     start();
-}
-
-static const char *number_next(const char *arg, unsigned *n)
-{
-    *n = (unsigned)number_parse(arg);
-    while (*arg != '\0' && *arg != ' ') {
-        arg++;
-    }
-    return *arg == ' ' ? arg + 1 : arg;
-}
-
-static void do_ping(const char *arg)
-{
-    unsigned n, size, wait;
-
-    arg = number_next(number_next(number_next(arg, &n), &size), &wait);
-    traffic_ping(&host, &target, n, size, wait);
-}
-
-static void do_udp(const char *arg)
-{
-    unsigned n, size, wait;
-
-    arg = number_next(number_next(number_next(arg, &n), &size), &wait);
-    traffic_udp(&host, &target, n, size, wait);
-}
-
-static void do_tcp(const char *arg)
-{
-    unsigned n, wait;
-
-    arg = number_next(number_next(arg, &n), &wait);
-    traffic_tcp(&host, &target, n, wait);
-}
-
-static void do_stats(const char *arg)
-{
-    (void)arg;
-    print("lost %zu\n", host.lost);
-    boundary_stats();
-    print("end\n");
 }
 
 static void do_memory(const char *arg)
@@ -191,27 +150,25 @@ static const struct {
     void      (*run)(const char *arg);
 } commands[] = {
     { "seed", do_seed }, { "set", do_set }, { "provision", do_provision },
-    { "start", do_start }, { "ping", do_ping }, { "udp", do_udp },
-    { "tcp", do_tcp }, { "stats", do_stats }, { "memory", do_memory },
-    { "stack", do_stack }, { "fault", do_fault }, { "reset", do_reset },
-    { "exit", do_exit },
+    { "start", do_start }, { "memory", do_memory }, { "stack", do_stack },
+    { "fault", do_fault }, { "reset", do_reset }, { "exit", do_exit },
 };
 
 static void command(const char *line)
 {
-    size_t i, len = 0;
+    const char *arg;
+    size_t i;
 
-    while (line[len] != '\0' && line[len] != ' ') {
-        len++;
-    }
     for (i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strlen(commands[i].name) == len &&
-            memcmp(commands[i].name, line, len) == 0) {
-            commands[i].run(line[len] == ' ' ? line + len + 1 : line + len);
+        arg = command_is(line, commands[i].name);
+        if (arg != NULL) {
+            commands[i].run(arg);
             return;
         }
     }
-    print("what? %s\n", line);
+    if (!command_run(&host, line)) {
+        print("what? %s\n", line);
+    }
 }
 
 static void key(void)
@@ -231,6 +188,8 @@ static void key(void)
 
 int main(void)
 {
+    (void)setting_set("ip4=10.9.0.1");
+    (void)setting_set("ip6=fd09::1");
     print("boot\n");
     for (;;) {
         while (host_poll(&host, 0, 1000)) {

@@ -4,16 +4,12 @@
 README.md says what it does. Prints a line for each case; exits 0 only if
 there were cases and all passed.
 """
-import argparse
 import os
 import random
-import shutil
-import signal
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
 
@@ -21,13 +17,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'interop'))
 
 import cases                                            # noqa: E402
+import encap                                            # noqa: E402
 import guest                                            # noqa: E402
 import image                                            # noqa: E402
+import run                                              # noqa: E402
 from board import MACHINES, SEED, Board, flash_erased   # noqa: E402
 from cases import Failed, whole                         # noqa: E402
 from device import Broken                               # noqa: E402
-from link import DEVICE, GUEST_ADDRESSES, Link          # noqa: E402
-from relay import IN, OUT, Fault, Relay, checksum       # noqa: E402
+from link import DEVICE, Link                           # noqa: E402
+from relay import IN, OUT, Fault, checksum              # noqa: E402
 from session import Session                             # noqa: E402
 
 KNOWN_ANSWERS = 112            # as many as tests/vectors/run.sh expects
@@ -38,14 +36,23 @@ STORM = 1500
 FRAGMENTS = 300
 REASS_PBUFS = 4 * 8            # ports/lwip: so many datagrams, and pieces
 BURST, PAUSE_S = 8, 0.004      # the chip's FIFO holds not many more
-LINKS = {                      # one of all that there is for each board ...
+WRAP = cases.BEFORE_WRAP['ping']
+LINKS = {                      # some of each kind for each board ...
     'm3': (Link('gcm128', 'transport', 4), Link('gcm128', 'tunnel', 4),
            Link('chacha', 'transport', 6), Link('cbc256', 'tunnel', 6),
-           Link('ccm8', 'tunnel', 4, 6), Link('ah-sha256', 'transport', 4)),
+           Link('ccm8', 'tunnel', 4, 6), Link('ah-sha256', 'transport', 4),
+           Link('gcm128', 'tunnel', 4, natt=True),
+           Link('gcm128', 'tunnel', 6, before_wrap=WRAP)),
     'm4': (Link('gcm256', 'transport', 6), Link('gcm128', 'tunnel', 6),
-           Link('chacha', 'tunnel', 4), Link('sha512', 'transport', 4)),
+           Link('chacha', 'tunnel', 4), Link('sha512', 'transport', 4),
+           Link('ah-sha512', 'tunnel', 6),
+           Link('gcm128', 'transport', 6, natt=True),
+           Link('cbc256', 'transport', 4, before_wrap=WRAP)),
     'm7': (Link('gcm128', 'transport', 6), Link('chacha', 'tunnel', 6, 4),
-           Link('cbc128', 'tunnel', 4), Link('ctr128', 'transport', 4)),
+           Link('cbc128', 'tunnel', 4), Link('ctr128', 'transport', 4),
+           Link('ah-cmac', 'tunnel', 4),
+           Link('cbc128', 'tunnel', 6, 4, natt=True),
+           Link('gcm128', 'transport', 6, before_wrap=WRAP)),
 }
 ROUGH = Link('gcm128', 'transport', 4)      # ... and one to be rough with
 
@@ -55,27 +62,24 @@ def check(good, text):
         raise Failed(text)
 
 
-class Firmware:
+class Firmware(run.Run):
+    name = 'firmware-test'
+
     def __init__(self, args):
-        self.args = args
-        self.log = os.path.abspath(args.build) + '/logs'
-        self.filters = args.filter.replace(',', ' ').split()
-        self.passed = self.failed = 0
-        self.guest = self.relay = self.name = None
-        self.directory = tempfile.mkdtemp(prefix='ipsec-', dir='/tmp')
+        run.Run.__init__(self, args)
         self.flash = self.directory + '/flash'
 
     # ---- the processes
 
     def elf(self, what):
-        return '%s/%s-%s.elf' % (self.args.build, what, self.name)
+        return '%s/%s-%s.elf' % (self.args.build, what, self.kind)
 
     def board(self, blank=False):
         """Power on. It has booted."""
         if blank:
             flash_erased(self.flash)
-        b = Board(self.name, self.elf('device'), self.directory, self.flash,
-                  '%s/%s.log' % (self.log, self.name))
+        b = Board(self.kind, self.elf('device'), self.directory, self.flash,
+                  '%s/%s.log' % (self.log, self.kind))
         b.wait_boot()
         return b
 
@@ -89,27 +93,13 @@ class Firmware:
 
     def session(self, link):
         return Session(link, self.guest, self.relay, self.elf('device'),
-                       '%s/%s-%s' % (self.log, self.name, link.name),
+                       '%s/%s-%s' % (self.log, self.kind, link.name),
                        make=self.make)
-
-    def boot_guest(self):
-        start = time.monotonic()
-        self.guest = guest.Guest(
-            self.kernel, self.initrd, self.directory + '/g',
-            self.directory + '/rg', self.log)
-        self.guest.wait_ready()
-        version = self.guest.must("/sbin/ip -batch - <<'END'\n%sEND\n"
-                                  'uname -r' % GUEST_ADDRESSES)
-        self.relay.reset()
-        while self.relay.quiet_for() < 0.5:    # multicast reports
-            time.sleep(0.05)
-        print('guest: Linux %s, ready in %.1f s' % (
-            version.strip(), time.monotonic() - start), flush=True)
 
     # ---- a case
 
     def case(self, name, run, *args):
-        if self.filters and not any(f in name or f in self.name
+        if self.filters and not any(f in name or f in self.kind
                                     for f in self.filters):
             return
         start = time.monotonic()
@@ -122,11 +112,11 @@ class Firmware:
         self.passed += good
         self.failed += not good
         print('%-3s %-32s %-38s %5.1f s  %s' % (
-            self.name, name, text if good else '',
+            self.kind, name, text if good else '',
             time.monotonic() - start, 'ok' if good else 'FAIL'), flush=True)
         if not good:
             print('    %s\n    see %s/%s.log' % (
-                text.replace('\n', '\n    '), self.log, self.name))
+                text.replace('\n', '\n    '), self.log, self.kind))
 
     # ---- alone
 
@@ -148,7 +138,7 @@ class Firmware:
 
     def known_answers(self):
         r = subprocess.run(
-            [image.program('qemu-system-arm'), '-M', MACHINES[self.name],
+            [image.program('qemu-system-arm'), '-M', MACHINES[self.kind],
              '-display', 'none', '-monitor', 'none', '-serial', 'stdio',
              '-semihosting-config', 'enable=on,target=native',
              '-kernel', self.elf('selftest')], stdin=subprocess.DEVNULL,
@@ -214,9 +204,13 @@ class Firmware:
         except (Broken, RuntimeError) as e:
             self.case(link.name, self.raises, e)
             return
-        for name, run in (('ping', cases.ping), ('udp', cases.udp),
-                          ('tcp', self.tcp), ('served', self.served)):
-            self.case('%s-%s' % (link.name, name), self.booked, s, run)
+        cross = cases.crossing if link.esn else (lambda test: test)
+        runs = [('ping', cross(cases.ping)), ('udp', cross(cases.udp)),
+                ('tcp', cross(self.tcp)), ('served', self.served)]
+        if link.natt:
+            runs += [('ike', encap.ike), ('unmoved', encap.unmoved)]
+        for name, test in runs:
+            self.case('%s-%s' % (link.name, name), self.booked, s, test)
         self.case(link.name + '-end', self.end, s)
         self.relay.capture(None)
 
@@ -429,7 +423,7 @@ class Firmware:
         def one(name, *runs):
             """Cases that share a device."""
             s = None
-            if self.filters and not any(f in self.name or f in n
+            if self.filters and not any(f in self.kind or f in n
                                         for n, _ in runs
                                         for f in self.filters):
                 return
@@ -456,16 +450,9 @@ class Firmware:
         one('random', ('random-fails', self.random_fails))
 
     def run(self):
-        shutil.rmtree(self.log, ignore_errors=True)
-        os.makedirs(self.log)
-        self.kernel, self.initrd = image.image(self.args.interop,
-                                               self.args.cache)
-        self.relay = Relay(self.directory)
-        self.relay.start()
-        self.boot_guest()
-        for self.name in MACHINES:
+        for self.kind in MACHINES:
             print(flush=True)
-            self.random = random.Random('libipsec ' + self.name)
+            self.random = random.Random('libipsec ' + self.kind)
             self.case('exit-status', self.status)
             self.case('unaligned-trap', self.unaligned)
             self.case('known-answers', self.known_answers)
@@ -476,53 +463,12 @@ class Firmware:
                      'fault flash')):
                 self.case('refuses-' + why.replace(' ', '-'), self.refuses,
                           why, *commands)
-            for link in LINKS[self.name]:
-                if not self.filters or any(f in link.name or f in self.name
+            for link in LINKS[self.kind]:
+                if not self.filters or any(f in link.name or f in self.kind
                                            for f in self.filters):
                     self.link(link)
             self.rough()
 
-    def clean_up(self):
-        if self.guest:
-            self.guest.stop()
-        if self.relay:
-            self.relay.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-
-def terminated(number, frame):
-    sys.exit('firmware-test: ended by signal %d' % number)
-
-
-def main():
-    p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument('--build', required=True, help='images, logs')
-    p.add_argument('--interop', required=True, help='for the RAM disk')
-    p.add_argument('--cache', required=True, help='for the kernel package')
-    p.add_argument('--filter', default='', help='boards or parts of names')
-    args = p.parse_args()
-    signal.signal(signal.SIGTERM, terminated)
-    signal.signal(signal.SIGHUP, terminated)
-    fw = Firmware(args)
-    start = time.monotonic()
-    try:
-        fw.run()
-    except image.Missing as e:
-        print('firmware-test: %s' % e, file=sys.stderr)
-        return 1
-    except guest.Dead as e:
-        print('firmware-test: %s; see %s/console.log' % (e, fw.log),
-              file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('\ninterrupted')
-        fw.failed += 1
-    finally:
-        fw.clean_up()
-    print('\n%.0f seconds' % (time.monotonic() - start))
-    print('%d passed, %d failed' % (fw.passed, fw.failed))
-    return 0 if fw.passed and not fw.failed else 1
-
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(Firmware(run.parser(__doc__).parse_args()).main())

@@ -30,14 +30,14 @@ FW_INC   := -I$(FW_DIR) -Iinclude -Iports/lwip -Iports/mbedtls \
             -DMBEDTLS_CONFIG_FILE='"firmware_mbedtls.h"'
 
 FW_BASE   := board startup console bytes
-FW_DEVICE := $(FW_BASE) lan9118 host chance flash settings boundary services \
-             device
+FW_DEVICE := $(FW_BASE) lan9118 host chance flash reserve services device
+FW_SHARED := boundary commands settings traffic
 FW_TLS_SRC := aes gcm ccm chacha20 chachapoly poly1305 sha1 sha256 sha512 \
               platform_util constant_time block_cipher
 FW_IPSEC  := $(CORE_SRC) $(PORT_SRC)
 
-FW_DEVICE_SRC := $(FW_DEVICE:%=$(FW_DIR)/%.c) tests/interop/traffic.c \
-                 $(FW_IPSEC) $(wildcard ports/lwip/*.c)
+FW_DEVICE_SRC := $(FW_DEVICE:%=$(FW_DIR)/%.c) \
+                 $(FW_SHARED:%=tests/interop/%.c) $(FW_IPSEC) $(wildcard ports/lwip/*.c)
 FW_SELF_SRC   := $(FW_BASE:%=$(FW_DIR)/%.c) $(FW_DIR)/selftest.c $(FW_IPSEC) \
                  tests/vectors/record.c tests/vectors/read.c \
                  tests/vectors/walker.c

@@ -1,17 +1,16 @@
 /*
- * The device's IPsec boundary: one policy and a pair of SAs.
+ * The device's IPsec boundary: policies and a pair of SAs.
  * SPDX-License-Identifier: MIT
  */
 #include "boundary.h"
 
-#include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ipsec_lwip.h"
 #include "ipsec_mbedtls.h"
 #include "lwip/ip_addr.h"
 #include "lwip/timeouts.h"
+#include "settings.h"
 
 #define REQID       1
 #define KEY_MEM     2048
@@ -42,16 +41,6 @@ static uint32_t window[WINDOW_MAX];
 static struct ipsec_policy nd, ike, protect, multicast4, multicast6;
 static unsigned mappings;
 
-/* What is dropped is listed by the callers, but why is only known here. */
-static void on_audit(void *user, const struct ipsec_audit *event)
-{
-    (void)user;
-    fprintf(stderr, "device: %s %s spi %08lx seq %llu proto %u\n",
-            event->dir == IPSEC_IN ? "in" : "out",
-            ipsec_status_str(event->status), (unsigned long)event->spi,
-            (unsigned long long)event->seq, event->flow->proto);
-}
-
 /* The peer is behind a NAT, and we are not: follow it (RFC 7296 section
  * 2.23). */
 static void on_mapping(void *user, struct ipsec_sa *sa,
@@ -59,31 +48,27 @@ static void on_mapping(void *user, struct ipsec_sa *sa,
 {
     (void)user;
     (void)sa;
-    mappings++;
-    fprintf(stderr, "device: mapping: port %u\n", port_new);
-    if (ipsec_sad_update(&ips, &in.sa, 0, &in.sa.local, in.sa.local_port,
-                         remote, port_new) != IPSEC_OK ||
-        ipsec_sad_update(&ips, &out.sa, 0, &out.sa.local, out.sa.local_port,
-                         remote, port_new) != IPSEC_OK) {
-        fprintf(stderr, "device: mapping: refused\n");
-    }
+    mappings += ipsec_sad_update(&ips, &in.sa, 0, &in.sa.local,
+                                 in.sa.local_port, remote,
+                                 port_new) == IPSEC_OK &&
+                ipsec_sad_update(&ips, &out.sa, 0, &out.sa.local,
+                                 out.sa.local_port, remote,
+                                 port_new) == IPSEC_OK;
 }
 
 static struct ipsec_config config = {
     .crypto = &ipsec_mbedtls,
-    .random = host_random,
     .mapping = on_mapping,
-    .audit = on_audit,
 };
 
-/* ------------------------------------------------------------- parsing */
+/* ------------------------------------------------------------- settings */
 
-static int address_parse(struct ipsec_addr *addr, const char *text)
+static int address(struct ipsec_addr *addr, const char *text)
 {
     ip_addr_t a;
 
     memset(addr, 0, sizeof *addr);
-    if (text == NULL || !ipaddr_aton(text, &a)) {
+    if (!ipaddr_aton(text, &a)) {
         return -1;
     }
     addr->version = IP_IS_V6(&a) ? 6 : 4;
@@ -95,82 +80,72 @@ static int address_parse(struct ipsec_addr *addr, const char *text)
     return 0;
 }
 
-static int prefix_parse(struct ipsec_prefix *prefix, const char *text)
+static int prefix(struct ipsec_prefix *to, const char *text)
 {
     struct ipsec_addr addr;
 
-    if (address_parse(&addr, text) != 0) {
+    if (address(&addr, text) != 0) {
         return -1;
     }
-    memcpy(prefix->byte, addr.byte, sizeof prefix->byte);
-    prefix->bits = addr.version == 6 ? 128 : 32;
+    memcpy(to->byte, addr.byte, sizeof to->byte);
+    to->bits = addr.version == 6 ? 128 : 32;
     return addr.version;
 }
 
-static unsigned long number(const char *text)
+static uint8_t mode(void)
 {
-    return text == NULL ? 0 : strtoul(text, NULL, 0);
+    return strcmp(setting("mode"), "tunnel") == 0 ? IPSEC_MODE_TUNNEL
+                                                  : IPSEC_MODE_TRANSPORT;
 }
 
-static uint16_t hex_parse(uint8_t *to, size_t size, const char *text)
+static void keys(struct ipsec_keymat *km, struct half *half, int dir)
 {
-    unsigned byte;
-    size_t len = 0;
+    int o = dir == IPSEC_OUT;
 
-    while (text != NULL && len < size && sscanf(text, "%2x", &byte) == 1) {
-        to[len++] = (uint8_t)byte;
-        text += 2;
-    }
-    return (uint16_t)len;
+    km->encr = (uint16_t)setting_number("encr");
+    km->integ = (uint16_t)setting_number("integ");
+    km->encr_key = half->key;
+    km->integ_key = half->ikey;
+    km->encr_key_len = (uint16_t)hex_parse(
+        half->key, sizeof half->key, setting(o ? "key-out" : "key-in"));
+    km->integ_key_len = (uint16_t)hex_parse(
+        half->ikey, sizeof half->ikey, setting(o ? "ikey-out" : "ikey-in"));
 }
 
 /* --------------------------------------------------------- what to add */
 
-static int add_half(struct half *half, int dir, const struct options *opt)
+static int add_half(struct half *half, int dir, const struct boundary *own)
 {
     struct ipsec_sa_params p;
-    int rc;
+    int o = dir == IPSEC_OUT;
 
     memset(&p, 0, sizeof p);
     p.dir = (uint8_t)dir;
-    p.spi = (uint32_t)number(dir == IPSEC_OUT ? opt->spi_out : opt->spi_in);
+    p.spi = (uint32_t)setting_number(o ? "spi-out" : "spi-in");
     p.reqid = REQID;
-    p.proto = (uint8_t)number(opt->proto);
-    p.mode = strcmp(opt->mode, "tunnel") == 0 ? IPSEC_MODE_TUNNEL
-                                              : IPSEC_MODE_TRANSPORT;
-    p.flags = IPSEC_SA_NEGOTIATED;
-    p.flags |= number(opt->esn) ? IPSEC_SA_ESN : 0;
-    p.flags |= number(opt->align8) ? IPSEC_SA_AH_ALIGN8 : 0;
-    p.flags |= dir == IPSEC_OUT && number(opt->df) ? IPSEC_SA_DF_SET : 0;
-    p.local_port = p.remote_port = (uint16_t)number(opt->natt);
-    p.tfc = dir == IPSEC_OUT ? (uint16_t)number(opt->tfc) : 0;
-    p.seq = opt->seq == NULL ? 0 : strtoull(opt->seq, NULL, 0);
+    p.proto = (uint8_t)setting_number("proto");
+    p.mode = mode();
+    p.flags = own->flags;
+    p.flags |= setting_number("esn") ? IPSEC_SA_ESN : 0;
+    p.flags |= setting_number("align8") ? IPSEC_SA_AH_ALIGN8 : 0;
+    p.flags |= o && setting_number("df") ? IPSEC_SA_DF_SET : 0;
+    p.local_port = p.remote_port = (uint16_t)setting_number("natt");
+    p.tfc = o ? (uint16_t)setting_number("tfc") : 0;
+    p.seq = o ? own->seq_out : own->seq_in;
+    p.life = o ? own->life_out : own->life_in;
     p.mtu = HOST_MTU;
-    p.km.encr = (uint16_t)number(opt->encr);
-    p.km.integ = (uint16_t)number(opt->integ);
-    p.km.encr_key = half->key;
-    p.km.integ_key = half->ikey;
-    p.km.encr_key_len = hex_parse(
-        half->key, sizeof half->key,
-        dir == IPSEC_OUT ? opt->key_out : opt->key_in);
-    p.km.integ_key_len = hex_parse(
-        half->ikey, sizeof half->ikey,
-        dir == IPSEC_OUT ? opt->ikey_out : opt->ikey_in);
+    keys(&p.km, half, dir);
     p.key = &half->expanded;
     p.key_len = sizeof half->expanded;
-    if (dir == IPSEC_IN && number(opt->window) > 0) {
+    if (!o && setting_number("window") >= 32) {
         p.window = window;
-        p.window_len = (uint16_t)(number(opt->window) / 32);
+        p.window_len = (uint16_t)(setting_number("window") / 32);
     }
-    if (address_parse(&p.local, opt->local) != 0 ||
-        address_parse(&p.remote, opt->remote) != 0) {
-        return IPSEC_ERR_ADDR;
+    if (p.window_len > WINDOW_MAX || address(&p.local, setting("local")) ||
+        address(&p.remote, setting("remote"))) {
+        return IPSEC_ERR_ARG;
     }
-    rc = ipsec_sad_add(&ips, &half->sa, &p);
-    if (rc != IPSEC_OK) {
-        fprintf(stderr, "device: SA: %s\n", ipsec_status_str(rc));
-    }
-    return rc;
+    return ipsec_sad_add(&ips, &half->sa, &p);
 }
 
 /* Neighbour discovery goes in clear, or no first packet ever leaves. */
@@ -188,51 +163,47 @@ static int add_bypass(void)
 }
 
 /* As does IKE, which shares its port with ESP in UDP. */
-static int add_ike(const struct options *opt)
+static int add_ike(void)
 {
     struct ipsec_addr local;
 
-    if (address_parse(&local, opt->local) != 0) {
+    if (config.natt_port == 0) {
+        return IPSEC_OK;
+    }
+    if (address(&local, setting("local")) != 0) {
         return IPSEC_ERR_ADDR;
     }
     ike.sel.version = local.version;
     ike.sel.proto = UDP;
     ike.sel.set = IPSEC_SEL_LOCAL_PORT;
-    ike.sel.local_port_lo = ike.sel.local_port_hi =
-        (uint16_t)number(opt->natt);
+    ike.sel.local_port_lo = ike.sel.local_port_hi = config.natt_port;
     ike.dir = IPSEC_IN | IPSEC_OUT;
     ike.action = IPSEC_ACTION_BYPASS;
     ike.priority = 1;
     return ipsec_spd_add(&ips, &ike);
 }
 
-static int add_protect(const struct options *opt)
+static int add_protect(void)
 {
-    int version = prefix_parse(&protect.sel.remote, opt->target);
+    int version = prefix(&protect.sel.remote, setting("target"));
 
     if (version < 0 ||
-        prefix_parse(&protect.sel.local,
-                     version == 6 ? opt->ip6 : opt->ip4) != version) {
+        prefix(&protect.sel.local,
+               setting(version == 6 ? "ip6" : "ip4")) != version) {
         return IPSEC_ERR_PREFIX;
     }
     protect.sel.version = (uint8_t)version;
     protect.dir = IPSEC_IN | IPSEC_OUT;
     protect.action = IPSEC_ACTION_PROTECT;
-    protect.proto = (uint8_t)number(opt->proto);
-    protect.mode = strcmp(opt->mode, "tunnel") == 0 ? IPSEC_MODE_TUNNEL
-                                                    : IPSEC_MODE_TRANSPORT;
+    protect.proto = (uint8_t)setting_number("proto");
+    protect.mode = mode();
     protect.priority = 2;
     protect.reqid = REQID;
     return ipsec_spd_add(&ips, &protect);
 }
 
-static void on_timer(void *arg)
-{
-    ipsec_lwip_poll(arg);
-    sys_timeout(POLL_MS, on_timer, arg);
-}
-
-/* Reports of multicast groups: nobody here wants to know. */
+/* Reports of multicast groups: nobody here wants to know. All else is
+ * discarded, too, but counted as having no policy. */
 static int add_discard(struct ipsec_policy *policy, uint8_t version,
                        uint8_t first, uint8_t bits)
 {
@@ -245,30 +216,46 @@ static int add_discard(struct ipsec_policy *policy, uint8_t version,
     return ipsec_spd_add(&ips, policy);
 }
 
-int boundary_open(struct host *host, const struct options *opt)
+static int add_all(const struct boundary *own)
 {
     int rc;
 
-    config.natt_port = (uint16_t)number(opt->natt);
-    config.flags = number(opt->ptb) ? IPSEC_ACCEPT_PTB : 0;
-    rc = ipsec_init(&ips, &config);
-    if (rc != IPSEC_OK || (rc = add_bypass()) != IPSEC_OK ||
-        (config.natt_port && (rc = add_ike(opt)) != IPSEC_OK) ||
-        (rc = add_protect(opt)) != IPSEC_OK ||
+    if ((rc = ipsec_init(&ips, &config)) != IPSEC_OK ||
+        (rc = add_bypass()) != IPSEC_OK || (rc = add_ike()) != IPSEC_OK ||
+        (rc = add_protect()) != IPSEC_OK ||
         (rc = add_discard(&multicast4, 4, 224, 4)) != IPSEC_OK ||
         (rc = add_discard(&multicast6, 6, 0xff, 8)) != IPSEC_OK ||
-        (rc = add_half(&out, IPSEC_OUT, opt)) != IPSEC_OK ||
-        (rc = add_half(&in, IPSEC_IN, opt)) != IPSEC_OK) {
-        fprintf(stderr, "device: boundary: %s\n", ipsec_status_str(rc));
-        return -1;
+        (rc = add_half(&out, IPSEC_OUT, own)) != IPSEC_OK) {
+        return rc;
+    }
+    return add_half(&in, IPSEC_IN, own);
+}
+
+static void on_timer(void *arg)
+{
+    ipsec_lwip_poll(arg);
+    sys_timeout(POLL_MS, on_timer, arg);
+}
+
+const char *boundary_open(struct host *host, const struct boundary *own)
+{
+    int rc;
+
+    config.random = own->random;
+    config.audit = own->audit;
+    config.sa_event = own->sa_event;
+    config.natt_port = (uint16_t)setting_number("natt");
+    config.flags = setting_number("ptb") ? IPSEC_ACCEPT_PTB : 0;
+    rc = add_all(own);
+    if (rc != IPSEC_OK) {
+        return ipsec_status_str(rc);
     }
     if (ipsec_lwip_attach(&port, &host->netif, &ips, slot, SLOTS) != ERR_OK) {
-        fprintf(stderr, "device: boundary: the port refuses\n");
-        return -1;
+        return "the port refuses";
     }
     host->ips = &ips;
     sys_timeout(POLL_MS, on_timer, &port);
-    return 0;
+    return NULL;
 }
 
 void boundary_close(void)
@@ -298,23 +285,23 @@ void boundary_dummies(unsigned count, unsigned size)
 
 /* ---------------------------------------------------------- statistics */
 
-static void print(const char *prefix, const char *name, uint64_t value)
+static void count(const char *prefix, const char *name, uint64_t value)
 {
     if (value != 0) {
         printf("%s%s %llu\n", prefix, name, (unsigned long long)value);
     }
 }
 
-static void print_sa(const char *prefix, const struct ipsec_sa *sa)
+static void count_sa(const char *prefix, const struct ipsec_sa *sa)
 {
-    print(prefix, "packets", sa->packets);
-    print(prefix, "bytes", sa->bytes);
-    print(prefix, "seq", sa->seq);
-    print(prefix, "mtu", sa->mtu);
-    print(prefix, "remote_port", sa->remote_port);
-    print(prefix, "drop_auth", sa->drop_auth);
-    print(prefix, "drop_replay", sa->drop_replay);
-    print(prefix, "drop_other", sa->drop_other);
+    count(prefix, "packets", sa->packets);
+    count(prefix, "bytes", sa->bytes);
+    count(prefix, "seq", sa->seq);
+    count(prefix, "mtu", sa->mtu);
+    count(prefix, "remote_port", sa->remote_port);
+    count(prefix, "drop_auth", sa->drop_auth);
+    count(prefix, "drop_replay", sa->drop_replay);
+    count(prefix, "drop_other", sa->drop_other);
 }
 
 void boundary_stats(void)
@@ -322,23 +309,23 @@ void boundary_stats(void)
     const struct ipsec_stats *s = &ips.stats;
     int i;
 
-    print("", "out_protect", s->out_protect);
-    print("", "out_bypass", s->out_bypass);
-    print("", "in_protect", s->in_protect);
-    print("", "in_bypass", s->in_bypass);
-    print("", "in_consumed", s->in_consumed);
-    print("", "in_keepalive", s->in_keepalive);
-    print("", "in_too_big", s->in_too_big);
-    print("", "mappings", mappings);
+    count("", "out_protect", s->out_protect);
+    count("", "out_bypass", s->out_bypass);
+    count("", "in_protect", s->in_protect);
+    count("", "in_bypass", s->in_bypass);
+    count("", "in_consumed", s->in_consumed);
+    count("", "in_keepalive", s->in_keepalive);
+    count("", "in_too_big", s->in_too_big);
+    count("", "mappings", mappings);
     for (i = 1; i < IPSEC_DROP_COUNT; i++) {
-        print("in_drop.", ipsec_status_str(-i), s->in_drop[i]);
-        print("out_drop.", ipsec_status_str(-i), s->out_drop[i]);
+        count("in_drop.", ipsec_status_str(-i), s->in_drop[i]);
+        count("out_drop.", ipsec_status_str(-i), s->out_drop[i]);
     }
-    print("port.", "held", port.held);
-    print("port.", "nomem", port.nomem);
-    print("port.", "too_big", port.too_big);
-    print("port.", "not_ours", port.not_ours);
-    print("port.", "frag_drop", port.frag_drop);
-    print_sa("sa_out.", &out.sa);
-    print_sa("sa_in.", &in.sa);
+    count("port.", "held", port.held);
+    count("port.", "nomem", port.nomem);
+    count("port.", "too_big", port.too_big);
+    count("port.", "not_ours", port.not_ours);
+    count("port.", "frag_drop", port.frag_drop);
+    count_sa("sa_out.", &out.sa);
+    count_sa("sa_in.", &in.sa);
 }

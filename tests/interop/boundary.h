@@ -1,5 +1,6 @@
 /*
- * The device's IPsec boundary: one policy and a pair of SAs.
+ * The device's IPsec boundary: policies and a pair of SAs, as the settings
+ * say.
  * SPDX-License-Identifier: MIT
  */
 #ifndef BOUNDARY_H
@@ -7,16 +8,18 @@
 
 #include "host.h"
 
-/** The command line: see device.c. NULL where nothing was said. */
-struct options {
-    const char *wire, *peer, *pcap, *mac, *ip4, *ip6, *target;
-    const char *proto, *mode, *local, *remote, *encr, *integ;
-    const char *spi_out, *spi_in, *key_out, *key_in, *ikey_out, *ikey_in;
-    const char *esn, *window, *seq, *align8, *natt, *tfc, *df, *ptb;
+/** What the process and the board have of their own. */
+struct boundary {
+    int  (*random)(void *user, void *buf, size_t len);
+    void (*audit)(void *user, const struct ipsec_audit *event);
+    void (*sa_event)(void *user, struct ipsec_sa *sa, int event);
+    uint16_t               flags;             /* of both SAs */
+    uint64_t               seq_out, seq_in;   /* last numbers used */
+    struct ipsec_lifetime *life_out, *life_in;
 };
 
-/** Put it around the host's interface. 0; or -1, having said why. */
-int boundary_open(struct host *host, const struct options *opt);
+/** Put it around the host's interface. NULL; or why not. */
+const char *boundary_open(struct host *host, const struct boundary *own);
 
 void boundary_close(void);
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The device as a process: device.c says what it takes and answers."""
+"""The device: device.c and commands.h say what it takes and answers."""
 import os
 import re
 import select
@@ -18,17 +18,18 @@ class Broken(Exception):
 
 
 class Device:
-    def __init__(self, program, directory, link, log):
-        self.buf = b''
-        self.err = open(log, 'wb')
+    """What a process and a board have in common: lines in, lines out."""
+    answer_s = SLACK_S         # how long an answer may take
+
+    def start(self, args, log):
+        """`log`: a file, which is ours to close."""
+        self.buf, self.log = b'', log
         self.proc = subprocess.Popen(
-            [program, 'wire=%s/d' % directory, 'peer=%s/rd' % directory,
-             'ip4=' + DEVICE[4], 'ip6=' + DEVICE[6]] + link.device_args(),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.err,
+            args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
             bufsize=0, preexec_fn=die_with_parent)
         self.fd = self.proc.stdout.fileno()
 
-    def line(self, seconds=SLACK_S):
+    def raw_line(self, seconds):
         end = time.monotonic() + seconds
         while b'\n' not in self.buf:
             left = end - time.monotonic()
@@ -39,11 +40,11 @@ class Device:
                 raise Broken('the device has ended')
             self.buf += data
         line, _, self.buf = self.buf.partition(b'\n')
-        return line.decode()
+        return line.decode(errors='replace').strip('\r')
 
-    def wait_ready(self):
-        if self.line() != 'ready':
-            raise Broken('the device does not start')
+    def line(self, seconds=None):
+        """The next one that answers something."""
+        return self.raw_line(seconds or self.answer_s)
 
     def send(self, command):
         try:
@@ -55,7 +56,7 @@ class Device:
         """Run a traffic command, whose last number is how long it waits:
         (came back, of, bad, twice or closed)."""
         self.send(' '.join([kind] + [str(n) for n in numbers]))
-        line = self.line(numbers[-1] / 1000 + SLACK_S)
+        line = self.line(numbers[-1] / 1000 + SLACK_S + self.answer_s)
         m = ANSWER.fullmatch(line)
         if not m or m.group(1) != kind:
             raise Broken('the device says: ' + line)
@@ -71,6 +72,23 @@ class Device:
             name, value = line.split()
             counters[name] = int(value)
 
+    def close(self):
+        self.proc.stdin.close()
+        self.proc.stdout.close()
+        self.log.close()
+
+
+class Process(Device):
+    def __init__(self, program, directory, link, log):
+        self.start(
+            [program, 'wire=%s/d' % directory, 'peer=%s/rd' % directory,
+             'ip4=' + DEVICE[4], 'ip6=' + DEVICE[6]] + link.device_args(),
+            open(log, 'wb'))
+
+    def wait_ready(self):
+        if self.line() != 'ready':
+            raise Broken('the device does not start')
+
     def stop(self):
         """Its exit status: not 0 when a sanitizer has something to say."""
         try:
@@ -79,6 +97,5 @@ class Device:
         except (OSError, subprocess.TimeoutExpired):
             self.proc.kill()
             self.proc.wait()
-        self.proc.stdout.close()
-        self.err.close()
+        self.close()
         return self.proc.returncode

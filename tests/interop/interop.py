@@ -4,14 +4,10 @@
 README.md says what it does. Prints a line for each case; exits 0 only if
 there were cases and all passed.
 """
-import argparse
 import fnmatch
 import itertools
 import os
-import shutil
-import signal
 import sys
-import tempfile
 import time
 import traceback
 
@@ -19,14 +15,11 @@ import cases
 import device
 import encap
 import guest
-import image
+import run
 import size
-from link import GUEST_ADDRESSES
-from relay import IN, OUT, Relay
+from relay import IN, OUT
 from session import Session
 
-PATH_MAX = 80                  # of the sockets' directory: they end at 107
-QUIET_S = 0.5                  # then the guest has introduced itself
 FAILURES_MAX = 40              # then something is wrong with all of it
 EXPECTED = (cases.Failed, device.Broken, guest.Dead, RuntimeError)
 
@@ -37,33 +30,8 @@ def wanted(name, filters):
         f in name or fnmatch.fnmatch(name, f) for f in filters)
 
 
-class Interop:
-    def __init__(self, args):
-        self.args = args
-        self.log = args.build + '/logs'
-        self.filters = args.filter.replace(',', ' ').split()
-        self.passed = self.failed = 0
-        self.guest = self.relay = None
-        base = tempfile.gettempdir()
-        self.directory = tempfile.mkdtemp(
-            prefix='ipsec-', dir=base if len(base) < PATH_MAX else '/tmp')
-
-    def boot(self):
-        if self.guest:
-            self.guest.stop()
-            os.unlink(self.directory + '/g')
-        start = time.monotonic()
-        self.guest = guest.Guest(
-            self.kernel, self.initrd, self.directory + '/g',
-            self.directory + '/rg', self.log)
-        self.guest.wait_ready()
-        version = self.guest.must("/sbin/ip -batch - <<'END'\n%sEND\n"
-                                  'uname -r' % GUEST_ADDRESSES)
-        self.relay.reset()
-        while self.relay.quiet_for() < QUIET_S:    # multicast reports
-            time.sleep(QUIET_S / 10)
-        print('guest: Linux %s, ready in %.1f s\n' % (
-            version.strip(), time.monotonic() - start), flush=True)
+class Interop(run.Run):
+    name = 'interop'
 
     def line(self, name, text, session, seconds, verdict):
         counts = 'out %4d  in %4d' % (
@@ -164,13 +132,6 @@ class Interop:
         return session.close() if session else 0
 
     def run(self):
-        shutil.rmtree(self.log, ignore_errors=True)
-        os.makedirs(self.log)
-        self.kernel, self.initrd = image.image(self.args.build,
-                                               self.args.cache)
-        self.relay = Relay(self.directory)
-        self.relay.start()
-        self.boot()
         for link, runs in self.links():
             while runs:
                 runs = self.group(link, runs)
@@ -178,53 +139,18 @@ class Interop:
                     print('\ntoo many failures: the rest was not run')
                     return
 
-    def clean_up(self):
-        if self.guest:
-            self.guest.stop()
-        if self.relay:
-            self.relay.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-
-def terminated(number, frame):
-    sys.exit('interop: ended by signal %d' % number)
-
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument('--build', required=True, help='for logs and RAM disk')
-    p.add_argument('--cache', required=True, help='for the kernel package')
+    p = run.parser(__doc__)
     p.add_argument('--device', required=True, help='the program')
-    p.add_argument('--filter', default='', help='parts of names; or --list')
     args = p.parse_args()
-    signal.signal(signal.SIGTERM, terminated)
-    signal.signal(signal.SIGHUP, terminated)
     it = Interop(args)
     if args.filter == '--list':
         it.filters = []
         print('\n'.join(n for _, runs in it.links() for n in runs))
         it.clean_up()
         return 0
-    start = time.monotonic()
-    try:
-        it.run()
-    except image.Missing as e:
-        print('interop: %s' % e, file=sys.stderr)
-        return 1
-    except guest.Dead as e:
-        print('interop: %s; see %s/console.log' % (e, it.log),
-              file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('\ninterrupted')
-        it.failed += 1
-    finally:
-        it.clean_up()
-    print('\n%.0f seconds; logs of failures in %s'
-          % (time.monotonic() - start, it.log) if it.failed
-          else '\n%.0f seconds' % (time.monotonic() - start))
-    print('%d passed, %d failed' % (it.passed, it.failed))
-    return 0 if it.passed and not it.failed else 1
+    return it.main()
 
 
 if __name__ == '__main__':

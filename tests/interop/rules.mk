@@ -25,4 +25,5 @@ interop: $(BUILD)/interop/device
 	    echo '    apt-get install -y --no-install-recommends python3' >&2; \
 	    exit 1; }
 	@$(PYTHON) tests/interop/interop.py --build $(BUILD)/interop \
-	    --cache $(DEPS)/linux --device $< --filter='$(FILTER)'
+	    --interop $(BUILD)/interop --cache $(DEPS)/linux --device $< \
+	    --filter='$(FILTER)'

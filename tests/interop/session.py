@@ -10,7 +10,7 @@ import collections
 import re
 import time
 
-from device import Device
+from device import Process
 from link import SPI_IN, SPI_OUT
 from relay import IN, OUT
 
@@ -55,7 +55,7 @@ def parse_stat(text):
 
 
 class Session:
-    def __init__(self, link, guest, relay, program, log, make=Device):
+    def __init__(self, link, guest, relay, program, log, make=Process):
         """`make`: what starts the device, and is then talked to."""
         self.link, self.guest, self.relay = link, guest, relay
         self.kernel_expected = collections.Counter()

@@ -1,5 +1,5 @@
 /*
- * What the console has set: the same names as tests/interop/device.c has.
+ * What the device was told to be, as "NAME=VALUE": settings.c lists them.
  * SPDX-License-Identifier: MIT
  */
 #ifndef SETTINGS_H

@@ -1,5 +1,5 @@
 /*
- * What the console has set.
+ * What the device was told to be.
  * SPDX-License-Identifier: MIT
  */
 #include "settings.h"
@@ -12,12 +12,23 @@ static struct {
     const char *name;
     char        value[VALUE_MAX];
 } all[] = {
-    { "ip4", "10.9.0.1" }, { "ip6", "fd09::1" }, { "target", "" },
-    { "proto", "50" }, { "mode", "" }, { "local", "" }, { "remote", "" },
-    { "encr", "" }, { "integ", "" }, { "spi-out", "" }, { "spi-in", "" },
-    { "key-out", "" }, { "key-in", "" }, { "ikey-out", "" },
-    { "ikey-in", "" }, { "align8", "" }, { "esn", "" }, { "window", "" },
-    { "seq", "" },
+    { "wire", "" },  { "peer", "" },   /* sockets: ours, the relay's */
+    { "pcap", "" },  { "mac", "" },
+    { "ip4", "" },   { "ip6", "" },    /* ours, /24 and /64 */
+    { "target", "" },                  /* whom to talk to */
+    /* Without a mode, all goes in clear. */
+    { "proto", "" }, { "mode", "" },   /* 50, 51; transport, tunnel */
+    { "local", "" }, { "remote", "" }, /* outer addresses */
+    { "encr", "" },  { "integ", "" },  /* IKEv2 transform IDs */
+    { "spi-out", "" }, { "spi-in", "" },
+    { "key-out", "" }, { "key-in", "" }, /* hex, with salt */
+    { "ikey-out", "" }, { "ikey-in", "" },
+    { "align8", "" },                  /* AH over IPv4 */
+    { "esn", "" },   { "window", "" }, /* packets */
+    { "seq", "" },                     /* last one used */
+    { "natt", "" },                    /* ESP in UDP: its ports */
+    { "tfc", "" },   { "df", "" },     /* bytes padded to; set, outside */
+    { "ptb", "" },                     /* believe ICMP */
 };
 
 static char *value_of(const char *name, size_t len)
