@@ -75,23 +75,38 @@ foreign_symbols() {
     return 0
 }
 
-# The same for Cortex-M0, which has the least instructions, and M4: there the
-# compiler also calls its own helpers, but none for memory and no float.
-foreign_symbols_arm() {
-    for cpu in cortex-m0 cortex-m4; do
-        for file in src/*.c; do
-            arm-none-eabi-gcc -mcpu=$cpu -mthumb -std=c99 -Os -Iinclude -c \
-                -o "$tmp/arm.o" "$file" || return 1
-            arm-none-eabi-nm -u "$tmp/arm.o" | awk '{ print $2 }' >> "$tmp/arm"
-            arm-none-eabi-nm -g --defined-only "$tmp/arm.o" |
-                awk '{ print $3 }' >> "$tmp/arm.own"
-        done
-        sort -u "$tmp/arm" | grep -vxFf "$tmp/arm.own" |
-            grep -vxE -e 'mem(cpy|move|set|cmp)' \
-                -e '__aeabi_(u?idiv|u?idivmod|u?ldivmod|lmul|l[al]s[lr])' \
-                -e '__gnu_thumb1_case_[us][qh]i' |
-            sed "s/^/$cpu: /"
-        rm -f "$tmp/arm" "$tmp/arm.own"
+# linked COMPILER FLAGS: the core as one object for a small machine: of others
+# it calls only those four and, of its compiler, helpers for long division,
+# multiplication and shifts; and it has no writable data.
+linked() {
+    rm -rf "$tmp/cross"
+    mkdir "$tmp/cross"
+    { # all that the core knows of it; a bare compiler may have none
+        echo '#include <stddef.h>'
+        echo 'void *memcpy(void *, const void *, size_t);'
+        echo 'void *memmove(void *, const void *, size_t);'
+        echo 'void *memset(void *, int, size_t);'
+        echo 'int memcmp(const void *, const void *, size_t);'
+    } > "$tmp/cross/string.h"
+    for file in src/*.c; do
+        "$@" -std=c99 -Os -ffreestanding -Iinclude -isystem "$tmp/cross" -c \
+            -o "$tmp/cross/$(basename "$file" .c).o" "$file" || return 1
+    done
+    "$@" -nostdlib -r -o "$tmp/cross/core" "$tmp"/cross/*.o || return 1
+    ${1%gcc}nm -u "$tmp/cross/core" | awk '{ print $2 }' |
+        grep -vxE -e 'mem(cpy|move|set|cmp)' \
+            -e '__aeabi_(u?idiv|u?idivmod|u?ldivmod|lmul|l[al]s[lr])' \
+            -e '__gnu_thumb1_case_[us][qh]i' \
+            -e '__(u?div|u?mod|mul|ashl|ashr|lshr)[ds]i3' |
+        sed "s/^/$2: needs /"
+    ${1%gcc}size -A "$tmp/cross/core" |
+        awk -v cpu="$2" '$1 ~ /^\.s?(data|bss|common)/ && $2 > 0 {
+            print cpu ": " $1 " of " $2 " bytes" }'
+}
+
+linked_arm() {
+    for cpu in cortex-m0plus cortex-m3 cortex-m4 cortex-m7; do
+        linked arm-none-eabi-gcc -mcpu=$cpu -mthumb
     done
 }
 
@@ -176,10 +191,16 @@ fi
 if command -v arm-none-eabi-gcc > "$out"; then
     check 'arm-none-eabi-gcc has nothing to warn of' \
         sh scripts/warnings.sh 'arm-none-eabi-gcc -mcpu=cortex-m4'
-    check 'on Cortex-M it needs no more, and helpers of the compiler' \
-        foreign_symbols_arm
+    check 'linked for Cortex-M0+, M3, M4, M7 it needs no more, but helpers' \
+        linked_arm
 else
     skip 'arm-none-eabi-gcc (apt-get install gcc-arm-none-eabi)'
+fi
+if command -v riscv64-unknown-elf-gcc > "$out"; then
+    check 'linked for RV32 it needs no more, but helpers of the compiler' \
+        linked riscv64-unknown-elf-gcc -march=rv32imac -mabi=ilp32
+else
+    skip 'RV32 (apt-get install gcc-riscv64-unknown-elf)'
 fi
 within_budgets
 if [ $? -eq 77 ]; then
