@@ -272,6 +272,9 @@ need_lint() {
     have git || ! may_install || install git
     need_misra
     have clang-tidy || ! may_install || install clang-tidy
+    have arm-none-eabi-gcc || ! may_install || install gcc-arm-none-eabi
+    have riscv64-unknown-elf-gcc || ! may_install ||
+        install gcc-riscv64-unknown-elf
 }
 
 # Without these, what they would do is skipped.
