@@ -31,13 +31,17 @@ u32_t sys_now(void)
     return board_ms();
 }
 
-/* lwIP's netif->linkoutput: the frame in one piece, padded, to the FIFO. */
+/* lwIP's netif->linkoutput: the frame in one piece, padded, to the FIFO. It
+ * would answer ARP also for an interface that is down. */
 static err_t frame_output(struct netif *netif, struct pbuf *p)
 {
     static uint32_t frame[(LAN9118_PAD + LAN9118_FRAME_MAX + 3) / 4];
     struct host *host = netif->state;
     size_t len = (size_t)p->tot_len - ETH_PAD_SIZE;
 
+    if (!netif_is_up(netif)) {
+        return ERR_IF;
+    }
     if (len > LAN9118_FRAME_MAX) {
         host->lost++;
         return ERR_BUF;
