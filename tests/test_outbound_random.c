@@ -11,6 +11,23 @@
 
 #define ROUNDS 6000
 
+/* What a build may lack is not drawn. */
+#ifdef IPSEC_NO_AH
+#define HAS_AH 0
+#else
+#define HAS_AH 1
+#endif
+#ifdef IPSEC_NO_NATT
+#define HAS_NATT 0
+#else
+#define HAS_NATT 1
+#endif
+#ifdef IPSEC_NO_TFC
+#define HAS_TFC 0
+#else
+#define HAS_TFC 1
+#endif
+
 static struct fx a, b;
 static struct fx_sa out[IPSEC_DEPTH], in[IPSEC_DEPTH];
 static struct ipsec_policy pa[IPSEC_DEPTH], pb[IPSEC_DEPTH];
@@ -55,7 +72,7 @@ outbound_only(struct ipsec_sa_params *q)
     q->flags |= df[roll(3)];
     q->mtu = mtu_roll();
     if (q->proto == IPSEC_PROTO_ESP && q->mode == IPSEC_MODE_TUNNEL &&
-        roll(3) == 0) {
+        roll(3) == 0 && HAS_TFC) {
         q->tfc = (uint16_t)(roll(8) ? roll(1600) : 65535);
     }
 }
@@ -64,8 +81,8 @@ outbound_only(struct ipsec_sa_params *q)
 static void
 layer_make(size_t i, unsigned *end, unsigned *v6)
 {
-    int ah = roll(4) == 0, mode = roll(2) ? IPSEC_MODE_TUNNEL
-                                          : IPSEC_MODE_TRANSPORT;
+    int ah = roll(4) == 0 && HAS_AH;
+    int mode = roll(2) ? IPSEC_MODE_TUNNEL : IPSEC_MODE_TRANSPORT;
     const struct suite *s = &suites[ah ? NULL_SHA256 : roll(SUITES)];
     uint32_t spi = (uint32_t)(0x1000 + i);
 
@@ -80,7 +97,7 @@ layer_make(size_t i, unsigned *end, unsigned *v6)
     in[i].params.reqid = out[i].params.reqid = (uint32_t)i + 1;
     if (ah) {
         in[i].params.proto = out[i].params.proto = IPSEC_PROTO_AH;
-    } else if (i + 1 == layers && roll(3) == 0) {
+    } else if (i + 1 == layers && roll(3) == 0 && HAS_NATT) {
         out[i].params.local_port = out[i].params.remote_port = 4500;
         in[i].params.local_port = in[i].params.remote_port = 4500;
     }

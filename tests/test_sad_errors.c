@@ -229,6 +229,13 @@ static const struct fault faults[] = {
     BAD(backend_unsupported, CBC128, IN, UNSUPPORTED),
 };
 
+/* Its suite is in this build. */
+static int
+is_there(const struct fault *f)
+{
+    return f->suite < SUITES;
+}
+
 static void
 attempt(const struct fault *f, int tables)
 {
@@ -262,8 +269,10 @@ test_sad_add_refuses_each_fault_and_changes_nothing(void **state)
 
     (void)state;
     for (i = 0; i < COUNT(faults); i++) {
-        attempt(&faults[i], 0);
-        attempt(&faults[i], 1);
+        if (is_there(&faults[i])) {
+            attempt(&faults[i], 0);
+            attempt(&faults[i], 1);
+        }
     }
 }
 
@@ -298,6 +307,9 @@ test_sad_add_that_fails_leaves_a_larval_sa_alone(void **state)
 
     (void)state;
     for (i = 0; i < COUNT(faults); i++) {
+        if (!is_there(&faults[i])) {
+            continue;
+        }
         fx_init(&fx, i % 2);
         fx_sa_set(&s, &suites[faults[i].suite], faults[i].dir,
                   IPSEC_MODE_TUNNEL, 0x1000, "192.0.2.1", "198.51.100.2");

@@ -40,15 +40,19 @@ struct suite {
     size_t   iv, align, icv; /* iv: on the wire */
 };
 
+/* Tests that go through SUITES take what the build has; what it leaves out
+ * comes behind. */
 enum {
     CBC128, CBC192, CBC256, GCM128, GCM192, GCM256, CHACHA, NULL_SHA256,
-    CBC128_SHA1, CBC192_SHA384, CBC256_SHA512, CBC256_CMAC, CBC192_XCBC,
-    CTR128_SHA256, CTR192_SHA512, CTR256_SHA1, CTR256_CMAC, CTR192_XCBC,
-    NULL_SHA1, NULL_SHA384, NULL_SHA512, NULL_CMAC, NULL_XCBC,
-    CCM8_128, CCM12_192, CCM16_256, GCM8_192, GCM12_256,
-    GMAC128, GMAC192, GMAC256, CCM8_IIV128, CCM8_IIV256, GCM_IIV128,
-    GCM_IIV192, CHACHA_IIV,
-    SUITES
+#define LEFT_OUT 0
+#include "fake/suites.h"
+    SUITES,
+    SUITES_LAST = SUITES - 1,
+#undef LEFT_OUT
+#define LEFT_OUT 1
+#include "fake/suites.h"
+#undef LEFT_OUT
+    SUITES_ALL
 };
 
 /* No cipher: the payload shows. */
@@ -62,7 +66,7 @@ enum {
 /* The IV is the sequence number, and not sent. */
 #define SUITE_HAS_IIV(s) ((s)->integ == IPSEC_INTEG_NONE && (s)->iv == 0)
 
-extern const struct suite suites[SUITES];
+extern const struct suite suites[SUITES_ALL];
 
 /* A context with all callbacks logged. */
 

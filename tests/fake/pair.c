@@ -104,13 +104,13 @@ pair_suite(const struct pair *pair)
     const struct ipsec_keymat *km = &pair->out.params.km;
     size_t i;
 
-    for (i = 0; i < SUITES; i++) {
+    for (i = 0; i < SUITES_ALL; i++) {
         if (suites[i].encr == km->encr && suites[i].integ == km->integ &&
             suites[i].encr_key == km->encr_key_len) {
             break;
         }
     }
-    assert_true(i < SUITES);
+    assert_true(i < SUITES_ALL);
     return &suites[i];
 }
 
