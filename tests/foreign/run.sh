@@ -6,9 +6,9 @@
 #
 #   sh tests/foreign/run.sh [NAME...]   names of targets.txt; else all of it
 #
-# All is linked statically; mbedTLS and CMocka are compiled for the target.
-# Undefined behaviour traps; there is no AddressSanitizer, which qemu-user
-# cannot do. The last line is "N passed, N failed, N skipped".
+# Two at a time. All is linked statically; mbedTLS and CMocka are compiled for
+# the target. Undefined behaviour traps; there is no AddressSanitizer, which
+# qemu-user cannot do. The last line is "N passed, N failed, N skipped".
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/../.."
@@ -30,7 +30,7 @@ flags() { awk -v name="$1" '$1 == name { $1 = $2 = $3 = ""; print }' $table; }
 # traps COMPILER: can it do without a library for its sanitizer?
 traps() {
     echo 'int main(void) { return 0; }' |
-        $1 -static $sanitizer -x c -o "$top/try" - 2> /dev/null
+        $1 -static $sanitizer -x c -o "$top/try.$$" - 2> /dev/null
 }
 
 # build NAME
@@ -54,9 +54,9 @@ build() {
     return 1
 }
 
-# result NAME PROGRAM PASSED FAILED OUTPUT, kept in $top/results
+# result NAME PROGRAM PASSED FAILED OUTPUT, kept in $top/NAME.results
 result() {
-    echo "$1 $2 $3 $4" >> "$top/results"
+    echo "$1 $2 $3 $4" >> "$top/$1.results"
     [ "$4" -eq 0 ] || { say "$1: $2"; cat "$5"; } >&2
 }
 
@@ -110,14 +110,26 @@ compare() {
         }' "$top/results"
 }
 
-: > "$top/results"
+# one NAME: build and run it
+one() {
+    : > "$top/$1.results"
+    start=$(date +%s)
+    build "$1" || { echo "$1 build 0 1" > "$top/$1.results"; return; }
+    built=$(date +%s)
+    run "$1"
+    say "$1: built in $((built - start)) s," \
+        "ran in $(($(date +%s) - built)) s"
+}
+
+if [ "${1-}" = --one ]; then
+    one "$2"
+    exit 0
+fi
 for name; do
     [ -n "$(field "$name" 3)" ] || { say "$table has no $name"; exit 1; }
-    start=$(date +%s)
-    build "$name" || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
-    built=$(date +%s)
-    run "$name"
-    say "$name: built in $((built - start)) s," \
-        "ran in $(($(date +%s) - built)) s"
 done
+printf '%s\n' "$@" | xargs -L 1 -P 2 sh "$0" --one
+for name; do
+    cat "$top/$name.results"
+done > "$top/results"
 compare
