@@ -234,9 +234,10 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_AIDS) $(FUZZ_MORE) $(CORE_SRC) \
 	    $(if $(filter $*,$(FUZZ_PLAIN)),-fno-sanitize-coverage=trace-cmp) \
 	    -o $@ $(filter %.c %.o,$^)
 
-# Rewritten when a setting has changed, so that all is built again.
-REMEMBER = @mkdir -p $(@D); echo '$1' > $@.new; \
-           if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+# Rewritten when a setting has changed, so that all is built again. .ci/run
+# has two makes at a time here.
+REMEMBER = @mkdir -p $(@D); echo '$1' > $@.$$$$; \
+           if cmp -s $@.$$$$ $@; then rm $@.$$$$; else mv $@.$$$$ $@; fi
 
 $(BUILD)/settings: FORCE
 	$(call REMEMBER,$(BUILT_WITH))
