@@ -82,9 +82,21 @@ extern "C" {
  *          no slot, or an engine that is busy; ERR_VAL too big and not to be
  *          fragmented; ERR_IF anything else. ERR_OK while it waits. What lwIP
  *          received is dropped in silence: see ips->stats.
- * Limits.  lwIP 2.2.1 sets the checksums of the IPv4 packets it forwards to 0
- *          when CHECKSUM_GEN_* is 1 (ip4_forward()); they will be refused
- *          behind a tunnel. Reassembly sends no "time exceeded".
+ * Forward. What lwIP forwards (IP_FORWARD, LWIP_IPV6_FORWARD) is judged as
+ *          any packet; transport mode is not for it. Its sender is told, from
+ *          our address towards him, and by the policy of that way, what lwIP
+ *          can't tell him any more: "fragmentation needed" or "packet too big"
+ *          with the MTU that would do; "administratively prohibited" when
+ *          policy refuses it, and "host unreachable" when no SA came in time,
+ *          both unless port.silent. At most IPSEC_LWIP_ICMP_BURST at once, and
+ *          one each IPSEC_LWIP_ICMP_MS. What is refused on its way in is not
+ *          answered.
+ *          lwIP 2.2.1 sets the checksums of IPv4 packets that it forwards to 0
+ *          when CHECKSUM_GEN_* is 1 (ip4_forward()). What leaves on an
+ *          attached netif gets them back as they came. What leaves on another
+ *          does not: attach that one as well, with a port.spd_id of its own
+ *          and a BYPASS policy for all there.
+ * Limits.  Reassembly sends no "time exceeded".
  */
 
 /** Datagrams being reassembled on a netif, and fragments each may have. */
@@ -101,6 +113,15 @@ extern "C" {
 #endif
 #ifndef IPSEC_LWIP_HOLD_MS
 #define IPSEC_LWIP_HOLD_MS  5000u
+#endif
+
+/** ICMP errors about forwarded packets: so many at once, then one each so many
+ * milliseconds (RFC 4443 section 2.4 (f)). */
+#ifndef IPSEC_LWIP_ICMP_BURST
+#define IPSEC_LWIP_ICMP_BURST 10
+#endif
+#ifndef IPSEC_LWIP_ICMP_MS
+#define IPSEC_LWIP_ICMP_MS    100u
 #endif
 
 /** A packet that waits. All private; need not be initialized. */
@@ -138,6 +159,8 @@ struct ipsec_lwip_reass {
 struct ipsec_lwip {
     /* may be set, before or after ipsec_lwip_attach() */
     u8_t  spd_id;        /**< which SPD */
+    u8_t  silent;        /**< 1: who sends what is to be forwarded is told
+                          *   "too big" only */
 
     /* read-only */
     u16_t mtu;           /**< of the link */
@@ -147,6 +170,8 @@ struct ipsec_lwip {
     u32_t nomem;         /**< dropped: no pbuf */
     u32_t too_big;       /**< dropped: may not be fragmented */
     u32_t not_ours;      /**< dropped: to another host, and no forwarding */
+    u32_t icmp_sent;     /**< errors about forwarded packets ... */
+    u32_t icmp_limited;  /**< ... and those that would have been too many */
     u32_t frag_drop;     /**< fragments dropped: malformed, overlapping, late,
                           *   too many */
 
@@ -159,9 +184,11 @@ struct ipsec_lwip {
     size_t                  in_flight;
     u32_t                   order;
     u32_t                   frag_id;
+    u32_t                   icmp_since;
     u32_t                   sa_generation;
     struct pbuf            *passing;
     u8_t                    looping;
+    u8_t                    icmp_used;
 #if LWIP_IPV4
     netif_output_fn         output;
 #endif

@@ -210,6 +210,10 @@ hold_expire(struct ipsec_lwip *port, u32_t ms)
         struct ipsec_lwip_slot *s = &port->slot[i];
 
         if (s->state == SLOT_HELD && now - s->since >= ms) {
+            ipsec_lwip_view(&s->pkt.buf, s->p);
+            if (ms > 0) { /* keys can't be had */
+                ipsec_lwip_tell(port, &s->pkt, IPSEC_ERR_NO_SA);
+            }
             (void)pbuf_free(s->p);
             s->state = SLOT_FREE;
             port->hold_late++;

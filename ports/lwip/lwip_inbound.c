@@ -339,7 +339,15 @@ input(struct pbuf *p, struct netif *inp)
 int
 ipsec_lwip_ip4_input(struct pbuf *p, struct netif *inp)
 {
-    return input(p, inp);
+    int taken = input(p, inp);
+
+#if LWIP_IPV4 && IP_FORWARD
+    if (!taken && !ipsec_lwip_forward_note(p) && !is_for_us(p, inp)) {
+        (void)pbuf_free(p);
+        taken = 1;
+    }
+#endif
+    return taken;
 }
 
 /* see ipsec_lwip.h */

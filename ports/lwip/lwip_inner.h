@@ -66,7 +66,7 @@ err_t ipsec_lwip_output_ip6(struct netif *netif, struct pbuf *p,
 #endif
 
 /* The library has answered `rc` for `pkt`, which is in `p`. */
-err_t ipsec_lwip_sealed(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
+err_t ipsec_lwip_sealed(struct ipsec_lwip *port, struct ipsec_pkt *pkt,
                         struct pbuf *p, int rc);
 
 /* Offer packets that wait, if there are new SAs. */
@@ -75,13 +75,30 @@ void ipsec_lwip_retry(struct ipsec_lwip *port);
 /* lwip_transmit.c */
 
 /* Hand an IP packet to the link, in fragments if it must be. `sa`: by which it
- * was sealed last, or NULL. `transit`: it is another host's, as it came, and he
- * is told if it can't. */
+ * was sealed last, or NULL. `transit`: the packet as the library left it, if it
+ * is another host's, as it came, who is told if it can't; or NULL. */
 err_t ipsec_lwip_transmit(struct ipsec_lwip *port, struct pbuf *p,
-                          const struct ipsec_sa *sa, int transit);
+                          const struct ipsec_sa *sa,
+                          struct ipsec_pkt *transit);
 
-/* Tell the sender of `p`, which is being forwarded, to send less. */
-void ipsec_lwip_too_big(struct pbuf *p, u32_t mtu);
+/* lwip_icmp.c */
+
+/* Tell the sender of `pkt`, if it is being forwarded and was dropped for
+ * `status`, why. */
+void ipsec_lwip_tell(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
+                     int status);
+
+/* lwip_forward.c */
+
+#if LWIP_IPV4 && IP_FORWARD
+/* `p` gets past the input hook. 0: it must not be forwarded, for lwIP would
+ * write behind its end. */
+int ipsec_lwip_forward_note(const struct pbuf *p);
+
+/* `p` is at an output function: if it is being forwarded, its checksums are
+ * as they came. */
+void ipsec_lwip_forward_mend(struct pbuf *p);
+#endif
 
 /* lwip_inbound.c */
 

@@ -128,7 +128,7 @@ error_of(int rc)
 
 /* see lwip_inner.h */
 err_t
-ipsec_lwip_sealed(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
+ipsec_lwip_sealed(struct ipsec_lwip *port, struct ipsec_pkt *pkt,
                   struct pbuf *p, int rc)
 {
     int transit = (pkt->flags & IPSEC_PKT_TRANSIT) != 0;
@@ -136,17 +136,13 @@ ipsec_lwip_sealed(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
     if (rc == IPSEC_OK) {
         ipsec_lwip_fit(p, &pkt->buf);
         p->flags |= JUDGED;
-        return ipsec_lwip_transmit(port, p, pkt->sa[pkt->layers - 1], 0);
+        return ipsec_lwip_transmit(port, p, pkt->sa[pkt->layers - 1], NULL);
     }
     if (rc == IPSEC_BYPASS) {
-        return ipsec_lwip_transmit(port, p, NULL, transit);
+        return ipsec_lwip_transmit(port, p, NULL, transit ? pkt : NULL);
     }
-    if (rc == IPSEC_ERR_TOO_BIG) {
-        port->too_big++;
-        if (transit) {
-            ipsec_lwip_too_big(p, pkt->mtu);
-        }
-    }
+    port->too_big += rc == IPSEC_ERR_TOO_BIG;
+    ipsec_lwip_tell(port, pkt, rc);
     return error_of(rc);
 }
 
@@ -283,6 +279,9 @@ err_t
 ipsec_lwip_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *hop)
 {
     LWIP_UNUSED_ARG(hop);
+#if IP_FORWARD
+    ipsec_lwip_forward_mend(p);
+#endif
     return output(netif, p);
 }
 #endif

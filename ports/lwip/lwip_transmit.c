@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lwip_inner.h"
 
-#include "lwip/icmp.h"
-#include "lwip/icmp6.h"
 #include "lwip/inet_chksum.h"
 #include "lwip/ip.h"
 #include "lwip/nd6.h"
@@ -21,11 +19,12 @@
 
 /* Refused: too long, and not to be fragmented. */
 static err_t
-refuse(struct ipsec_lwip *port, struct pbuf *p, u32_t mtu, int transit)
+refuse(struct ipsec_lwip *port, u16_t mtu, struct ipsec_pkt *transit)
 {
     port->too_big++;
-    if (transit) {
-        ipsec_lwip_too_big(p, mtu);
+    if (transit != NULL) {
+        transit->mtu = mtu;
+        ipsec_lwip_tell(port, transit, IPSEC_ERR_TOO_BIG);
     }
     return ERR_VAL;
 }
@@ -95,7 +94,7 @@ fragment4(struct ipsec_lwip *port, const struct pbuf *p, const ip4_addr_t *dst,
 
 static err_t
 transmit4(struct ipsec_lwip *port, struct pbuf *p, const struct ipsec_sa *sa,
-          int transit)
+          struct ipsec_pkt *transit)
 {
     const struct ip_hdr *ip = p->payload;
     const u16_t mtu = mtu_of(port, sa, MTU_MIN4);
@@ -107,7 +106,7 @@ transmit4(struct ipsec_lwip *port, struct pbuf *p, const struct ipsec_sa *sa,
     }
     if ((IPH_OFFSET(ip) & PP_HTONS(IP_DF | IP_MF)) ||
         IPH_HL_BYTES(ip) != IP_HLEN) {
-        return refuse(port, p, mtu, transit);
+        return refuse(port, mtu, transit);
     }
     return fragment4(port, p, &dst, mtu);
 }
@@ -184,7 +183,7 @@ is_unfragmentable(u8_t next)
 
 static err_t
 transmit6(struct ipsec_lwip *port, struct pbuf *p, const struct ipsec_sa *sa,
-          int transit)
+          struct ipsec_pkt *transit)
 {
     const struct ip6_hdr *ip = p->payload;
     ip6_addr_t dst;
@@ -196,8 +195,8 @@ transmit6(struct ipsec_lwip *port, struct pbuf *p, const struct ipsec_sa *sa,
     if (p->tot_len <= mtu) {
         return port->output_ip6(port->netif, p, &dst);
     }
-    if (transit || is_unfragmentable(IP6H_NEXTH(ip))) {
-        return refuse(port, p, mtu, transit);
+    if (transit != NULL || is_unfragmentable(IP6H_NEXTH(ip))) {
+        return refuse(port, mtu, transit);
     }
     return fragment6(port, p, &dst, mtu);
 }
@@ -207,7 +206,7 @@ transmit6(struct ipsec_lwip *port, struct pbuf *p, const struct ipsec_sa *sa,
 /* see lwip_inner.h */
 err_t
 ipsec_lwip_transmit(struct ipsec_lwip *port, struct pbuf *p,
-                    const struct ipsec_sa *sa, int transit)
+                    const struct ipsec_sa *sa, struct ipsec_pkt *transit)
 {
 #if LWIP_IPV4
     if (IP_HDR_GET_VERSION(p->payload) == 4) {
@@ -220,25 +219,4 @@ ipsec_lwip_transmit(struct ipsec_lwip *port, struct pbuf *p,
     }
 #endif
     return ERR_IF; /* a tunnel of the version that lwIP was built without */
-}
-
-/* see lwip_inner.h */
-void
-ipsec_lwip_too_big(struct pbuf *p, u32_t mtu)
-{
-#if LWIP_IPV4 && LWIP_ICMP
-    if (IP_HDR_GET_VERSION(p->payload) == 4) {
-        icmp_dest_unreach(p, ICMP_DUR_FRAG);
-    }
-#endif
-#if LWIP_IPV6 && LWIP_ICMP6
-    const struct ip6_hdr *ip = p->payload;
-
-    /* can be answered only while lwIP forwards it */
-    if (IP_HDR_GET_VERSION(p->payload) == 6 && ip_current_netif() != NULL &&
-        IP6H_NEXTH(ip) != IP6_NEXTH_ICMP6) {
-        icmp6_packet_too_big(p, mtu);
-    }
-#endif
-    LWIP_UNUSED_ARG(mtu);
 }

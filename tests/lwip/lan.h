@@ -152,5 +152,6 @@ int tests_tcp(void);
 int tests_waiting(void);
 int tests_port(void);
 int tests_leaks(void);
+int tests_forward(void);
 
 #endif

@@ -12,5 +12,6 @@ main(void)
     failed += tests_waiting();
     failed += tests_port();
     failed += tests_leaks();
+    failed += tests_forward();
     return failed != 0;
 }
