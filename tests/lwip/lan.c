@@ -191,6 +191,41 @@ netif_begin(struct netif *netif)
     return ERR_OK;
 }
 
+#if LWIP_IPV4
+static err_t
+nothing(struct netif *netif, struct pbuf *p, const ip4_addr_t *hop)
+{
+    (void)netif;
+    (void)p;
+    (void)hop;
+    return ERR_OK;
+}
+#endif
+
+#if LWIP_IPV6
+static err_t
+nothing6(struct netif *netif, struct pbuf *p, const ip6_addr_t *hop)
+{
+    (void)netif;
+    (void)p;
+    (void)hop;
+    return ERR_OK;
+}
+#endif
+
+err_t
+netif_nothing(struct netif *netif)
+{
+    netif->mtu = LAN_MTU;
+#if LWIP_IPV4
+    netif->output = nothing;
+#endif
+#if LWIP_IPV6
+    netif->output_ip6 = nothing6;
+#endif
+    return ERR_OK;
+}
+
 static void
 netif_bring_up(struct netif *netif)
 {

@@ -134,6 +134,9 @@ err_t lan_udp_send(struct udp_pcb *pcb, const char *to, uint16_t port,
 size_t udp_packet(uint8_t *ip, const char *from, const char *to,
                   uint16_t sport, uint16_t dport, size_t payload);
 
+/* Init function of a netif that takes what it is handed, and forgets it. */
+err_t netif_nothing(struct netif *netif);
+
 /* Recompute the checksum of a packet's TCP, UDP or ICMPv6; and tell whether
  * it is right. */
 void upper_fix(uint8_t *ip);
@@ -153,5 +156,6 @@ int tests_waiting(void);
 int tests_port(void);
 int tests_leaks(void);
 int tests_forward(void);
+int tests_around(void);
 
 #endif

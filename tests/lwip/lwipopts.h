@@ -69,6 +69,7 @@
 #ifdef LAN_HOST
 #define LWIP_NETIF_LOOPBACK   1
 #define LWIP_HAVE_LOOPIF      1
+#define LWIP_NETIF_HWADDRHINT 1
 #endif
 
 #ifdef LAN_GATEWAY

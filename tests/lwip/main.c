@@ -13,5 +13,6 @@ main(void)
     failed += tests_port();
     failed += tests_leaks();
     failed += tests_forward();
+    failed += tests_around();
     return failed != 0;
 }

@@ -51,4 +51,4 @@ $(foreach tree,$(LAN_TREES),$(foreach kind,$(LAN_KINDS),\
             $(call lan_flags,$(tree))))))
 
 export LWIP_DIR
-TEST_SCRIPTS += tests/lwip/refuse.sh
+TEST_SCRIPTS += tests/lwip/refuse.sh tests/lwip/senders.py
