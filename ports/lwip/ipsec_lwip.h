@@ -38,7 +38,11 @@ extern "C" {
  *          it, or calls ipsec_lwip_ip4_input() and _ip6_input() first thing
  *          from its hooks of these names and returns 1 if they do.
  *          CHECKSUM_GEN_* must be 1: what is encrypted can't be summed by a
- *          network chip any more.
+ *          network chip any more. With LWIP_CHECKSUM_CTRL_PER_NETIF, lwIP sums
+ *          what leaves on attached netifs, whatever their driver has said, and
+ *          checks what was opened or put together, for the chip has not. Of
+ *          what comes in clear the chip's word is taken, as ever. The driver
+ *          must not have the chip write sums into what it is handed.
  *          What is missing is said at compile time. The port fragments and
  *          reassembles by itself: on an attached netif lwIP's IP_FRAG,
  *          IP_REASSEMBLY etc. have nothing to do and may be 0.
@@ -82,6 +86,23 @@ extern "C" {
  *          no slot, or an engine that is busy; ERR_VAL too big and not to be
  *          fragmented; ERR_IF anything else. ERR_OK while it waits. What lwIP
  *          received is dropped in silence: see ips->stats.
+ * NAT-T.   UDP 4500 is shared in the input hook, not in a pcb. With
+ *          ipsec_config.natt_port 4500 the port takes ESP and keepalives out of
+ *          what comes there. The rest is the key daemon's: a pcb of its own,
+ *          bound to 4500, gets it as it was sent, the four zero bytes of the
+ *          non-ESP marker in front (RFC 3948 section 2.2), and puts them in
+ *          front of what it sends. A socket does as well.
+ *
+ *              daemon = udp_new_ip_type(IPADDR_TYPE_ANY);
+ *              udp_bind(daemon, IP_ANY_TYPE, 4500);   // a second one: 500
+ *              udp_recv(daemon, ike_in, NULL);        // p: 0 0 0 0, then IKE
+ *              ... policies that BYPASS UDP with local port 500 and 4500 ...
+ *
+ *          These policies let no ESP in: it is taken out before policy is
+ *          asked. A keepalive (section 4) is one byte, 0xFF, that the daemon
+ *          sends from this pcb when ipsec_sa.used is 20 seconds ago;
+ *          ipsec_config.mapping tells it that the peer's address or port has
+ *          changed. Fragments of both are put together first.
  * Forward. What lwIP forwards (IP_FORWARD, LWIP_IPV6_FORWARD) is judged as
  *          any packet; transport mode is not for it. Its sender is told, from
  *          our address towards him, and by the policy of that way, what lwIP
@@ -189,6 +210,9 @@ struct ipsec_lwip {
     struct pbuf            *passing;
     u8_t                    looping;
     u8_t                    icmp_used;
+#if LWIP_CHECKSUM_CTRL_PER_NETIF
+    u16_t                   chip_gen;
+#endif
 #if LWIP_IPV4
     netif_output_fn         output;
 #endif

@@ -82,6 +82,9 @@ ipsec_lwip_set_mtu(struct ipsec_lwip *port)
 #if LWIP_IPV6 && LWIP_ND6_ALLOW_RA_UPDATES
     netif->mtu6 = 0; /* netif_set_link_down() copies mtu here */
 #endif
+#if LWIP_CHECKSUM_CTRL_PER_NETIF
+    netif->chksum_flags |= GEN_ALL; /* a driver may set them with each link */
+#endif
 }
 
 static int
@@ -143,6 +146,9 @@ unwrap(struct ipsec_lwip *port, struct netif *netif)
 #endif
 #endif
     netif->mtu = port->mtu;
+#if LWIP_CHECKSUM_CTRL_PER_NETIF
+    netif->chksum_flags &= (u16_t)~port->chip_gen;
+#endif
 }
 
 /* see ipsec_lwip.h */
@@ -174,14 +180,14 @@ ipsec_lwip_attach(struct ipsec_lwip *port, struct netif *netif,
     }
     port->sa_generation = ips->sa_generation;
     wrap(port, netif);
+#if LWIP_CHECKSUM_CTRL_PER_NETIF
+    port->chip_gen = (u16_t)(GEN_ALL & ~netif->chksum_flags);
+#endif
     ipsec_lwip_set_mtu(port);
 #if defined(LWIP_RAND)
     port->frag_id = LWIP_RAND();
 #else
     port->frag_id = sys_now();
-#endif
-#if LWIP_CHECKSUM_CTRL_PER_NETIF
-    netif->chksum_flags |= GEN_ALL;
 #endif
     port->next = ports;
     ports = port;

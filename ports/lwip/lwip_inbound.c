@@ -21,30 +21,52 @@
 #define FORWARDING 0
 #endif
 
-/* Give `p`, which has been judged, to lwIP. */
+#define CHECK_ALL (NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_UDP | \
+                   NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_ICMP | \
+                   NETIF_CHECKSUM_CHECK_ICMP6)
+
+/* see lwip_inner.h */
+int (*ipsec_lwip_under_input)(struct pbuf *p, struct netif *inp);
+
 static void
-deliver(struct ipsec_lwip *port, struct pbuf *p)
+hand_in(struct pbuf *p, struct netif *netif)
 {
     int version = IP_HDR_GET_VERSION(p->payload);
 
-    port->passing = p;
 #if LWIP_IPV4
     if (version == 4) {
-        (void)ip4_input(p, port->netif);
-        p = NULL;
+        (void)ip4_input(p, netif);
+        return;
     }
 #endif
 #if LWIP_IPV6
     if (version == 6) {
-        (void)ip6_input(p, port->netif);
-        p = NULL;
+        (void)ip6_input(p, netif);
+        return;
     }
 #endif
     LWIP_UNUSED_ARG(version);
+    LWIP_UNUSED_ARG(netif);
+    (void)pbuf_free(p);
+}
+
+/* Give `p`, which has been judged, to lwIP. Its checksums the chip has not
+ * verified: it saw ESP, or fragments. */
+static void
+deliver(struct ipsec_lwip *port, struct pbuf *p)
+{
+    struct netif *netif = port->netif;
+#if LWIP_CHECKSUM_CTRL_PER_NETIF
+    const u16_t chip = (u16_t)(CHECK_ALL & ~netif->chksum_flags);
+
+    netif->chksum_flags |= CHECK_ALL;
+#endif
+    port->passing = p;
+    hand_in(p, netif);
     port->passing = NULL; /* even if lwIP dropped it before it asked */
-    if (p != NULL) {
-        (void)pbuf_free(p);
-    }
+#if LWIP_CHECKSUM_CTRL_PER_NETIF
+    netif->chksum_flags &= (u16_t)~chip;
+#endif
 }
 
 #if LWIP_IPV4
@@ -97,10 +119,9 @@ is_for_us6(const u8_t *addr, struct netif *inp)
 }
 #endif
 
-/* Is it to us, or to a group that we are in? Of what is too short to say, the
- * library will. */
-static int
-is_for_us(const struct pbuf *p, struct netif *inp)
+/* see lwip_inner.h */
+int
+ipsec_lwip_is_for_us(const struct pbuf *p, struct netif *inp)
 {
     u8_t ip[40];
     u16_t len = pbuf_copy_partial(p, ip, sizeof ip, 0);
@@ -299,6 +320,16 @@ writable(struct ipsec_lwip *port, struct pbuf *p)
     return q;
 }
 
+/* see lwip_inner.h */
+void
+ipsec_lwip_open(struct ipsec_lwip *port, struct pbuf *p)
+{
+    p = writable(port, p);
+    if (p != NULL && !judge(port, p, 1)) {
+        (void)pbuf_free(p);
+    }
+}
+
 static int
 input(struct pbuf *p, struct netif *inp)
 {
@@ -309,7 +340,8 @@ input(struct pbuf *p, struct netif *inp)
 
     p->flags &= (u8_t)~JUDGED; /* if a driver looped it back as it was */
     if (port == NULL) {
-        return 0;
+        return ipsec_lwip_under_input != NULL &&
+               ipsec_lwip_under_input(p, inp);
     }
     if (p == port->passing) {
         port->passing = NULL;
@@ -318,7 +350,7 @@ input(struct pbuf *p, struct netif *inp)
     if (is_looped(port, p)) {
         return 0;
     }
-    ours = is_for_us(p, inp);
+    ours = ipsec_lwip_is_for_us(p, inp);
     if (!ours && !FORWARDING) {
         port->not_ours++;
         (void)pbuf_free(p);
@@ -342,7 +374,8 @@ ipsec_lwip_ip4_input(struct pbuf *p, struct netif *inp)
     int taken = input(p, inp);
 
 #if LWIP_IPV4 && IP_FORWARD
-    if (!taken && !ipsec_lwip_forward_note(p) && !is_for_us(p, inp)) {
+    if (!taken && !ipsec_lwip_forward_note(p) &&
+        !ipsec_lwip_is_for_us(p, inp)) {
         (void)pbuf_free(p);
         taken = 1;
     }

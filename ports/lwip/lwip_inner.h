@@ -21,7 +21,7 @@ enum { SLOT_FREE, SLOT_WORK, SLOT_HELD, SLOT_AGAIN, SLOT_BUSY };
 /* The port of `netif`, or NULL. */
 struct ipsec_lwip *ipsec_lwip_find(const struct netif *netif);
 
-/* Keep netif->mtu such that lwIP never fragments. */
+/* Keep netif->mtu such that lwIP never fragments, and lwIP summing. */
 void ipsec_lwip_set_mtu(struct ipsec_lwip *port);
 
 /* Is this the address of a netif of ours? In network byte order. */
@@ -101,6 +101,18 @@ void ipsec_lwip_forward_mend(struct pbuf *p);
 #endif
 
 /* lwip_inbound.c */
+
+/* Of what comes on a netif that is not attached: 1, if a tunnel took it. Set
+ * where there are tunnels, so that others need not have the code. */
+extern int (*ipsec_lwip_under_input)(struct pbuf *p, struct netif *inp);
+
+/* Is it to us, or to a group that we are in? Of what is too short to say, the
+ * library will. */
+int ipsec_lwip_is_for_us(const struct pbuf *p, struct netif *inp);
+
+/* Take `p`, in clear or not, as if it came on the netif of `port`, which lets
+ * nothing in that is in clear. */
+void ipsec_lwip_open(struct ipsec_lwip *port, struct pbuf *p);
 
 /* The library has answered `rc` for `pkt`, which is in `p` and is ours. */
 void ipsec_lwip_opened(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,

@@ -157,5 +157,8 @@ int tests_port(void);
 int tests_leaks(void);
 int tests_forward(void);
 int tests_around(void);
+int tests_tunnel(void);
+int tests_natt(void);
+int tests_offload(void);
 
 #endif

@@ -14,5 +14,8 @@ main(void)
     failed += tests_leaks();
     failed += tests_forward();
     failed += tests_around();
+    failed += tests_tunnel();
+    failed += tests_natt();
+    failed += tests_offload();
     return failed != 0;
 }
