@@ -13,8 +13,10 @@ done(struct ipsec_op *op, int result)
     struct ipsec_lwip *port = s->port;
     struct pbuf *p = s->p;
     struct ipsec_pkt pkt;
-    int rc = ipsec_resume(port->ips, &s->pkt, result);
+    int rc;
 
+    LWIP_ASSERT_CORE_LOCKED();
+    rc = ipsec_resume(port->ips, &s->pkt, result);
     if (rc == IPSEC_PENDING) {
         return;
     }

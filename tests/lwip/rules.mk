@@ -51,4 +51,5 @@ $(foreach tree,$(LAN_TREES),$(foreach kind,$(LAN_KINDS),\
             $(call lan_flags,$(tree))))))
 
 export LWIP_DIR
-TEST_SCRIPTS += tests/lwip/refuse.sh tests/lwip/senders.py
+TEST_SCRIPTS += tests/lwip/refuse.sh tests/lwip/senders.py \
+                tests/lwip/threads/run.sh
