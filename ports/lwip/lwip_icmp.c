@@ -13,6 +13,8 @@
 #error "IPSEC_LWIP_ICMP_BURST is out of range"
 #endif
 
+#if FORWARDING
+
 /* A token bucket (RFC 4443 section 2.4 (f)). */
 static int
 may_send(struct ipsec_lwip *port)
@@ -117,3 +119,17 @@ ipsec_lwip_tell(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
     }
     (void)pbuf_free(p);
 }
+
+#else
+
+/* see lwip_inner.h */
+void
+ipsec_lwip_tell(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
+                int status)
+{
+    LWIP_UNUSED_ARG(port);
+    LWIP_UNUSED_ARG(pkt);
+    LWIP_UNUSED_ARG(status);
+}
+
+#endif

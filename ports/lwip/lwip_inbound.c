@@ -15,12 +15,6 @@
  * might meet after they were judged, has nothing to do.
  */
 
-#if (LWIP_IPV4 && IP_FORWARD) || (LWIP_IPV6 && LWIP_IPV6_FORWARD)
-#define FORWARDING 1
-#else
-#define FORWARDING 0
-#endif
-
 #define CHECK_ALL (NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_UDP | \
                    NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_ICMP | \
                    NETIF_CHECKSUM_CHECK_ICMP6)

@@ -14,6 +14,12 @@
  */
 #define JUDGED 0x80u
 
+#if (LWIP_IPV4 && IP_FORWARD) || (LWIP_IPV6 && LWIP_IPV6_FORWARD)
+#define FORWARDING 1
+#else
+#define FORWARDING 0
+#endif
+
 enum { SLOT_FREE, SLOT_WORK, SLOT_HELD, SLOT_AGAIN, SLOT_BUSY };
 
 /* lwip_attach.c */

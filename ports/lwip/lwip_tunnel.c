@@ -152,7 +152,8 @@ owner_of(struct ipsec_lwip_tunnel *first, const struct pbuf *p, int *key_mgmt)
     }
 }
 
-/* Where lwIP would send the answer. */
+/* Where lwIP would send the answer; NULL: nowhere, as to a host that has no
+ * address yet (RFC 4862 section 5.4.2). */
 static const struct netif *
 way_back(const struct pbuf *p, struct netif *inp)
 {
@@ -164,7 +165,7 @@ way_back(const struct pbuf *p, struct netif *inp)
         ip4_addr_t src;
 
         memcpy(&src, ip + 12, 4);
-        return ip4_route(&src);
+        return ip4_addr_isany_val(src) ? NULL : ip4_route(&src);
     }
 #endif
 #if LWIP_IPV6
@@ -174,7 +175,7 @@ way_back(const struct pbuf *p, struct netif *inp)
         memcpy(src.addr, ip + 8, 16);
         ip6_addr_clear_zone(&src);
         ip6_addr_assign_zone(&src, IP6_UNICAST, inp);
-        return ip6_route(IP6_ADDR_ANY6, &src);
+        return ip6_addr_isany_val(src) ? NULL : ip6_route(IP6_ADDR_ANY6, &src);
     }
 #endif
     LWIP_UNUSED_ARG(inp);

@@ -50,6 +50,17 @@ $(foreach tree,$(LAN_TREES),$(foreach kind,$(LAN_KINDS),\
     $(eval $(call LAN_RULES,$(kind),$(tree),$(call lan_name,$(kind),$(tree)),\
             $(call lan_flags,$(tree))))))
 
-export LWIP_DIR
+# Each version, 2.2.1 fetched if need be, with each kind: a line each.
+LAN_TESTS := $(foreach tree,$(LAN_TREES),$(foreach kind,$(LAN_KINDS),\
+               $(BUILD)/tests/$(call lan_name,$(kind),$(tree))))
+
+lwip-matrix:
+	@sh scripts/deps.sh lwip-2.2.1
+	@$(MAKE) -s lwip-matrix-run
+lwip-matrix-run: $(LAN_TESTS)
+	@sh tests/lwip/matrix.sh $(LAN_TESTS)
+.PHONY: lwip-matrix lwip-matrix-run
+
+export LWIP_DIR CMOCKA_CFLAGS CMOCKA_LIBS
 TEST_SCRIPTS += tests/lwip/refuse.sh tests/lwip/senders.py \
                 tests/lwip/threads/run.sh

@@ -195,6 +195,36 @@ beside(void **state)
     }
 }
 
+/* With the default route into the tunnel all else is beside it but the link's
+ * own net, and who has no address yet. */
+static void
+default_route(void **state)
+{
+    static const struct {
+        const char *from4, *from6;
+        size_t      spoofed;
+    } row[] = {
+        { PEER4, PEER6, 0 },
+        { "203.0.113.5", "2001:db8:77::5", 1 },
+        { "0.0.0.0", "::", 0 },
+        { PEER4, "fe80::2", 0 },
+    };
+    size_t i;
+    int v;
+
+    (void)state;
+    FOR_EACH_VERSION(v) {
+        for (i = 0; i < COUNT(row); i++) {
+            begin(v, 1, 0);
+            netif_set_default(&vpn);
+            lan_send(ip, udp_packet(ip, v == 4 ? row[i].from4 : row[i].from6,
+                                    dev_addr(v), 9, 4000, 10));
+            assert_int_equal(tun.spoofed, row[i].spoofed);
+            end();
+        }
+    }
+}
+
 /* ESP and AH of no SA are counted, and not answered. */
 static void
 unknown(void **state)
@@ -329,6 +359,7 @@ tests_tunnel(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routed),
         cmocka_unit_test(beside),
+        cmocka_unit_test(default_route),
         cmocka_unit_test(unknown),
         cmocka_unit_test(waits),
         cmocka_unit_test(two),
