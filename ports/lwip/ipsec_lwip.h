@@ -60,17 +60,22 @@ extern "C" {
  *          when all are taken, the older ones after IPSEC_LWIP_HOLD_MS), or is
  *          in an asynchronous crypto engine. With none free, a packet that
  *          needs an SA is dropped, and the engine is asked to work at once.
- * Threads. Everything under lwIP's core lock, the engine's done() too, which
- *          must not be called from within another packet's way through lwIP:
- *          use the main loop or tcpip_callback(). Crypto runs on the stack of
- *          that thread, of which the port takes 1 KiB (Cortex-M4: 700 bytes on
- *          the way in, 500 out; an application may send from its callback).
+ * Threads. Everything under lwIP's core lock, the engine's done() and calls on
+ *          `ips` too; done() must not be called from within another packet's
+ *          way through lwIP: use the main loop or tcpip_callback(). With
+ *          LWIP_TCPIP_CORE_LOCKING 0 that is lwIP's own thread only:
+ *          tcpip_callback(), and sys_timeout() for ipsec_lwip_poll(). Where
+ *          LWIP_ASSERT_CORE_LOCKED is defined, each function checks it. Crypto
+ *          runs on the stack of that thread, of which the port takes 1 KiB
+ *          (Cortex-M4: 700 bytes on the way in, 500 out; an application may
+ *          send from its callback).
  * MTU.     netif->mtu becomes 65535 and mtu6 0: so lwIP hands over whole
  *          datagrams, as transport mode demands (RFC 4303 section 3.3.4). The
  *          real one is port.mtu; who writes netif->mtu later, as PPP does,
  *          changes that with the next packet or ipsec_lwip_poll(). What has
- *          grown too long is fragmented afterwards, and the MSS option of TCP
- *          is lowered to what fits, so TCP never needs it. MTU options of
+ *          grown too long is fragmented afterwards, and the MSS option of
+ *          SYNs, of our own and forwarded ones, out and in, is lowered to what
+ *          fits (RFC 6691), so TCP never needs it. MTU options of
  *          router advertisements have no effect. Fragments fit the path of
  *          the SA (ipsec_sa.mtu, which ICMP may lower: IPSEC_ACCEPT_PTB); with
  *          IPv6 also what lwIP has learnt by "packet too big" about the outer

@@ -358,6 +358,72 @@ transit_flood(void **state)
     }
 }
 
+/* A SYN with an MSS of 1460, between others. */
+static size_t
+syn(const char *from, const char *to)
+{
+    static const uint8_t mss[] = { 2, 4, 0x05, 0xb4 };
+    struct packet_spec spec;
+    size_t len;
+
+    memset(&spec, 0, sizeof spec);
+    spec.src = from;
+    spec.dst = to;
+    spec.proto = 6;
+    spec.sport = 1234;
+    spec.dport = 80;
+    spec.payload = sizeof mss;
+    len = packet_build(ip, &spec);
+    upper_of(ip)[12] = 6 << 4;
+    upper_of(ip)[13] = 2;
+    memcpy(upper_of(ip) + 20, mss, sizeof mss);
+    upper_fix(ip);
+    return len;
+}
+
+static unsigned
+mss_of(uint8_t *p)
+{
+    return (unsigned)upper_of(p)[22] << 8 | upper_of(p)[23];
+}
+
+/* The MSS of a connection between others fits the tunnel, both ways; of one
+ * that is bypassed, the link. */
+static void
+transit_mss(void **state)
+{
+    int v;
+
+    (void)state;
+    FOR_EACH_VERSION(v) {
+        /* outer header, ESP with IV, ICV; a multiple of 4 less the trailer */
+        unsigned room = LAN_MTU - (v == 4 ? 20u : 40u) - 16 - 16;
+        unsigned due = (room & ~3u) - 2 - (v == 4 ? 40 : 60);
+        struct ipsec_policy any;
+
+        lan_begin(IPSEC_MODE_TUNNEL, v, 0);
+        inside_up();
+        to_inside(syn(host_addr(v), far_addr(v)));
+        assert_true(peer_take(ip) > 0);
+        assert_int_equal(mss_of(ip), due);
+        assert_true(upper_intact(ip));
+        peer_send(ip, syn(far_addr(v), host_addr(v)));
+        assert_int_equal(handed, 1);
+        assert_int_equal(mss_of(last), due);
+        if (v == 6 || LWIP_VERSION_MINOR < 2) { /* which spoils it there */
+            assert_true(upper_intact(last));
+        }
+        lan_policy(&any, IPSEC_ACTION_BYPASS, 50, 0, 0, 0);
+        to_inside(syn(host_addr(v), peer_addr(v)));
+        assert_true(lan_take(ip, NULL, NULL) > 0);
+        assert_int_equal(mss_of(ip), v == 4 ? 1460 : 1440);
+        assert_true(upper_intact(ip));
+        ipsec_spd_remove(&lan.dev.ips, &any);
+        netif_remove(&inside);
+        lan_end();
+    }
+}
+
 /* Both netifs attached, the inner one with an SPD that lets all pass: so lwIP
  * 2.2 forwards without a checksum spoilt, whichever way. A packet that comes
  * damaged goes on so. */
@@ -464,6 +530,7 @@ tests_forward(void)
         cmocka_unit_test(transit_too_big),
         cmocka_unit_test(transit_refused),
         cmocka_unit_test(transit_flood),
+        cmocka_unit_test(transit_mss),
         cmocka_unit_test(both_attached),
 #if LWIP_IPV4
         cmocka_unit_test(stubs),
