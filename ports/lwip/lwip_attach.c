@@ -216,6 +216,7 @@ hold_expire(struct ipsec_lwip *port, u32_t ms)
         struct ipsec_lwip_slot *s = &port->slot[i];
 
         if (s->state == SLOT_HELD && now - s->since >= ms) {
+            s->state = SLOT_WORK; /* what is sent here may offer the held */
             ipsec_lwip_view(&s->pkt.buf, s->p);
             if (ms > 0) { /* keys can't be had */
                 ipsec_lwip_tell(port, &s->pkt, IPSEC_ERR_NO_SA);

@@ -198,12 +198,6 @@ is_spoofed(const struct pbuf *p, struct netif *inp)
     return 0;
 }
 
-static void
-hand_in(struct pbuf *p, struct netif *netif)
-{
-    (void)ip_input(p, netif);
-}
-
 /* Is `p`, which came on `inp`, ours? 1: it was taken. */
 static int
 input(struct pbuf *p, struct netif *inp)
@@ -243,7 +237,7 @@ input(struct pbuf *p, struct netif *inp)
         return 0;
     }
     first->passing = q;
-    hand_in(q, inp);
+    (void)ip_input(q, inp);
     first->passing = NULL;
     return 1;
 }
