@@ -107,6 +107,17 @@ to_inside(size_t len)
     assert_int_equal(inside.input(p, &inside), ERR_OK);
 }
 
+#ifdef LAN_GATEWAY
+/* Of a library that writes no ICMP errors, none can be expected. */
+static void
+need_icmp(void)
+{
+#ifdef IPSEC_NO_ICMP
+    skip();
+#endif
+}
+#endif
+
 static const char *
 host_addr(int v)
 {
@@ -221,6 +232,7 @@ transit_too_big(void **state)
     int v, secure;
 
     (void)state;
+    need_icmp();
     FOR_EACH_VERSION(v) {
         for (secure = 0; secure <= 1; secure++) {
             struct packet_spec spec;
@@ -287,6 +299,7 @@ transit_refused(void **state)
     int v;
 
     (void)state;
+    need_icmp();
     FOR_EACH_VERSION(v) {
         for (i = 0; i < COUNT(row); i++) {
             uint8_t code = v == 4 ? row[i].code4 : row[i].code6;
@@ -327,6 +340,7 @@ transit_flood(void **state)
     int v;
 
     (void)state;
+    need_icmp();
     FOR_EACH_VERSION(v) {
         lan_bare(0); /* no policy but neighbour discovery's */
         inside_up();
