@@ -405,17 +405,22 @@ test_inbound_opened_packet_against_policy(void **state)
         uint32_t reqid;
         const char *remote;
         int want;
+        uint8_t policy_proto;
     } row[] = {
-        { 2, IPSEC_ACTION_PROTECT, 2, 1, "10.1.0.1", IPSEC_OK },
-        { 2, IPSEC_ACTION_PROTECT, 0, 1, "10.1.0.1", IPSEC_OK },
-        { 2, IPSEC_ACTION_PROTECT, 2, 1, "10.1.0.2", IPSEC_ERR_SELECTOR },
-        { 2, IPSEC_ACTION_PROTECT, 2, 2, "10.1.0.1", IPSEC_ERR_SELECTOR },
-        { 2, IPSEC_ACTION_PROTECT, 1, 1, "10.1.0.1", IPSEC_ERR_MODE },
-        { 1, IPSEC_ACTION_PROTECT, 1, 1, "192.0.2.1", IPSEC_OK },
-        { 1, IPSEC_ACTION_PROTECT, 2, 1, "192.0.2.1", IPSEC_ERR_MODE },
-        { 1, IPSEC_ACTION_PROTECT, 1, 1, "192.0.2.2", IPSEC_ERR_SELECTOR },
-        { 2, IPSEC_ACTION_BYPASS, 0, 0, "10.1.0.1", IPSEC_ERR_SELECTOR },
-        { 2, IPSEC_ACTION_DISCARD, 0, 0, "10.1.0.1", IPSEC_ERR_DISCARD },
+        { 2, IPSEC_ACTION_PROTECT, 2, 1, "10.1.0.1", IPSEC_OK, 0 },
+        { 2, IPSEC_ACTION_PROTECT, 2, 1, "10.1.0.1", IPSEC_OK,
+          IPSEC_PROTO_ESP },
+        { 2, IPSEC_ACTION_PROTECT, 2, 1, "10.1.0.1", IPSEC_ERR_MODE,
+          IPSEC_PROTO_AH },
+        { 2, IPSEC_ACTION_PROTECT, 0, 1, "10.1.0.1", IPSEC_OK, 0 },
+        { 2, IPSEC_ACTION_PROTECT, 2, 1, "10.1.0.2", IPSEC_ERR_SELECTOR, 0 },
+        { 2, IPSEC_ACTION_PROTECT, 2, 2, "10.1.0.1", IPSEC_ERR_SELECTOR, 0 },
+        { 2, IPSEC_ACTION_PROTECT, 1, 1, "10.1.0.1", IPSEC_ERR_MODE, 0 },
+        { 1, IPSEC_ACTION_PROTECT, 1, 1, "192.0.2.1", IPSEC_OK, 0 },
+        { 1, IPSEC_ACTION_PROTECT, 2, 1, "192.0.2.1", IPSEC_ERR_MODE, 0 },
+        { 1, IPSEC_ACTION_PROTECT, 1, 1, "192.0.2.2", IPSEC_ERR_SELECTOR, 0 },
+        { 2, IPSEC_ACTION_BYPASS, 0, 0, "10.1.0.1", IPSEC_ERR_SELECTOR, 0 },
+        { 2, IPSEC_ACTION_DISCARD, 0, 0, "10.1.0.1", IPSEC_ERR_DISCARD, 0 },
     };
     struct ipsec_addr a;
     size_t i;
@@ -427,6 +432,7 @@ test_inbound_opened_packet_against_policy(void **state)
         ipsec_spd_remove(B, &pair.pb);
         pair.pb.action = (uint8_t)row[i].action;
         pair.pb.mode = (uint8_t)row[i].policy_mode;
+        pair.pb.proto = row[i].policy_proto;
         pair.pb.reqid = row[i].reqid;
         a = addr(row[i].remote);
         pair.pb.sel.version = 4;
