@@ -26,7 +26,7 @@ measure() {
         echo '  FAILED: two runs differ'
     elif [ "$status" != 0 ]; then
         failed=$((failed + 1))
-        echo '  FAILED: over the budget (cost.c), or a packet was lost'
+        echo '  FAILED: the rest is over the budget of 2500, or a packet was lost'
     else
         passed=$((passed + 1))
     fi

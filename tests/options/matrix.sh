@@ -186,6 +186,12 @@ rm -rf "$top"
 mkdir -p "$kept"
 one > "$top/one.c"
 $CC -o "$top/one.o" -c "$top/one.c" || exit 1
+for macro; do
+    options | grep -qx "$macro" || {
+        echo "include/ipsec/options.h has no $macro; it has:" $(options)
+        exit 2
+    }
+done
 if [ $# -gt 0 ]; then
     echo "$*" > "$top/builds"
 else
