@@ -410,8 +410,10 @@ test_inbound_opened_packet_against_policy(void **state)
         { 2, IPSEC_ACTION_PROTECT, 2, 1, "10.1.0.1", IPSEC_OK, 0 },
         { 2, IPSEC_ACTION_PROTECT, 2, 1, "10.1.0.1", IPSEC_OK,
           IPSEC_PROTO_ESP },
+#ifndef IPSEC_NO_AH
         { 2, IPSEC_ACTION_PROTECT, 2, 1, "10.1.0.1", IPSEC_ERR_MODE,
           IPSEC_PROTO_AH },
+#endif
         { 2, IPSEC_ACTION_PROTECT, 0, 1, "10.1.0.1", IPSEC_OK, 0 },
         { 2, IPSEC_ACTION_PROTECT, 2, 1, "10.1.0.2", IPSEC_ERR_SELECTOR, 0 },
         { 2, IPSEC_ACTION_PROTECT, 2, 2, "10.1.0.1", IPSEC_ERR_SELECTOR, 0 },
