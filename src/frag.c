@@ -30,8 +30,7 @@ is_of(const struct ipsec_frag_slot *slot, int dir, const struct ipsec_ip *ip,
     return slot->id == ip->id && slot->dir == dir &&
            slot->spd_id == flow->spd_id &&
            (ip->version == 6 || slot->proto == flow->proto) &&
-           ipsec_addr_equal(&slot->local, &flow->local) &&
-           ipsec_addr_equal(&slot->remote, &flow->remote);
+           memcmp(slot, flow, FLOW_ADDRS) == 0;
 }
 
 /* How far is what comes this way, after `layers` layers, to be believed? */
@@ -41,19 +40,18 @@ rank(int dir, size_t layers)
     return dir == IPSEC_OUT || layers > 0 ? SLOT_OURS : SLOT_CLEAR;
 }
 
-/* The slot of the datagram, whose first is no less to be believed. */
+/* The slot of the datagram; NULL: there is none. */
 static struct ipsec_frag_slot *
 slot_find(const struct ipsec *ips, int dir, const struct ipsec_ip *ip,
-          const struct ipsec_flow *flow, uint8_t least)
+          const struct ipsec_flow *flow)
 {
     const struct ipsec_frag *frag = ips->cfg->frag;
-    size_t i;
+    struct ipsec_frag_slot *slot = frag->slot;
+    size_t n = frag->len;
 
-    for (i = 0; i < frag->len; i++) {
-        if (is_valid(&frag->slot[i], ips->now) &&
-            frag->slot[i].used >= least &&
-            is_of(&frag->slot[i], dir, ip, flow)) {
-            return &frag->slot[i];
+    for (; n > 0; n--, slot++) {
+        if (is_valid(slot, ips->now) && is_of(slot, dir, ip, flow)) {
+            return slot;
         }
     }
     return NULL;
@@ -73,11 +71,10 @@ static struct ipsec_frag_slot *
 slot_take(const struct ipsec *ips, uint8_t used)
 {
     const struct ipsec_frag *frag = ips->cfg->frag;
-    struct ipsec_frag_slot *slot, *best = NULL;
-    size_t i;
+    struct ipsec_frag_slot *slot = frag->slot, *best = NULL;
+    size_t n = frag->len;
 
-    for (i = 0; i < frag->len; i++) {
-        slot = &frag->slot[i];
+    for (; n > 0; n--, slot++) {
         if (!is_valid(slot, ips->now)) {
             return slot;
         }
@@ -99,7 +96,7 @@ ipsec_frag_note(const struct ipsec *ips, int dir, const struct ipsec_ip *ip,
     if (ips->cfg->frag == NULL || ip->frag != FRAG_FIRST || flow->opaque) {
         return;
     }
-    slot = slot_find(ips, dir, ip, flow, 0);
+    slot = slot_find(ips, dir, ip, flow);
     if (slot == NULL) {
         slot = slot_take(ips, used);
     } else if (slot->used > used) {
@@ -108,8 +105,7 @@ ipsec_frag_note(const struct ipsec *ips, int dir, const struct ipsec_ip *ip,
     if (slot == NULL) {
         return;
     }
-    slot->local = flow->local;
-    slot->remote = flow->remote;
+    memcpy(slot, flow, FLOW_ADDRS);
     slot->local_port = flow->local_port;
     slot->remote_port = flow->remote_port;
     slot->id = ip->id;
@@ -151,26 +147,28 @@ ipsec_frag_check(const struct ipsec *ips, int dir, const struct ipsec_ip *ip,
 {
     const struct ipsec_frag_slot *slot;
     struct ipsec_policy *opaque = *policy;
-    struct ipsec_flow known = *flow;
+    uint8_t unseen = flow->opaque;
 
     if (ips->cfg->frag == NULL || ip->frag != FRAG_LATER) {
         return IPSEC_OK;
     }
-    slot = slot_find(ips, dir, ip, flow, rank(dir, layers));
-    if (slot == NULL) {
+    slot = slot_find(ips, dir, ip, flow);
+    if (slot == NULL || slot->used < rank(dir, layers)) {
         return IPSEC_OK;
     }
-    known.opaque = 0;
-    known.proto = slot->proto;
-    known.local_port = slot->local_port;
-    known.remote_port = slot->remote_port;
-    *policy = ipsec_spd_lookup(ips, dir, &known);
-    if (is_first(opaque, *policy)) {
-        *policy = opaque;
-        return IPSEC_OK;
+    flow->opaque = 0;
+    flow->proto = slot->proto;
+    flow->local_port = slot->local_port;
+    flow->remote_port = slot->remote_port;
+    *policy = ipsec_spd_lookup(ips, dir, flow);
+    if (!is_first(opaque, *policy)) {
+        return is_refused(*policy) ? refuse : IPSEC_OK;
     }
-    *flow = known;
-    return is_refused(*policy) ? refuse : IPSEC_OK;
+    *policy = opaque; /* and the flow as it was */
+    flow->opaque = unseen;
+    flow->proto = ip->proto;
+    flow->local_port = flow->remote_port = 0;
+    return IPSEC_OK;
 }
 
 #endif

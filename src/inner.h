@@ -449,6 +449,11 @@ int ipsec_udp_opened(struct ipsec *ips, struct ipsec_pkt *pkt,
  * it may not go there.
  */
 #ifndef IPSEC_NO_FRAGMENTS
+
+/* Bytes of the two addresses that a flow begins with, as slots for fragments
+ * have them: of a packet's flow, what IPv4 leaves of them is zero. */
+#define FLOW_ADDRS (2 * sizeof(struct ipsec_addr))
+
 void ipsec_frag_note(const struct ipsec *ips, int dir,
                      const struct ipsec_ip *ip, const struct ipsec_flow *flow,
                      size_t layers);
