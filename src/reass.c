@@ -16,21 +16,27 @@
 
 #define UNIT 8u
 
-enum { SLOT_FREE, SLOT_FILLING, SLOT_DEAD, SLOT_LENT };
+/* The last two are of a datagram that is under way. */
+enum { SLOT_FREE, SLOT_LENT, SLOT_FILLING, SLOT_DEAD };
 
 #define ECN 0x03u
 #define ECN_CE 0x03u
 
-/* A fragment. */
+/* A fragment, ... */
 struct piece {
     struct ipsec_ip   ip;
     struct ipsec_flow flow;  /* local: source, remote: destination */
     const uint8_t    *p;     /* the packet */
     size_t            hdr;   /* headers that all fragments have */
     size_t            start; /* of its payload, in the packet */
-    size_t            at;    /* ... and in the datagram */
+    size_t            at;    /* ... and in the datagram, up to ... */
+    size_t            end;
     size_t            len;
-    int               more;
+    unsigned          more;
+    /* ... and where it goes: of its slot */
+    size_t            room;    /* bytes of payload that it holds */
+    uint8_t          *payload; /* ... of the datagram */
+    uint8_t          *bits;
 };
 
 static int
@@ -48,24 +54,25 @@ piece_load(struct piece *piece, const struct ipsec_buf *buf)
         field = get16(p + 6);
         piece->hdr = piece->start = piece->ip.off;
         piece->at = (field & 0x1fffu) * UNIT;
-        piece->more = (field & 0x2000u) != 0;
+        piece->more = field & 0x2000u;
     } else {
         field = get16(p + piece->ip.fh + 2);
         piece->hdr = piece->ip.fh;
         piece->start = piece->hdr + 8;
         piece->at = field & 0xfff8u;
-        piece->more = field & 1;
+        piece->more = field & 1u;
     }
     piece->len = piece->ip.len - piece->start;
+    piece->end = piece->at + piece->len;
     ipsec_flow_fill(&piece->flow, IPSEC_OUT, &piece->ip, p);
     return IPSEC_OK;
 }
 
-/* The length of a datagram, as its header is to have it. */
-static size_t
-account(const struct ipsec_ip *ip, size_t hdr, size_t payload)
+/* Is a datagram too long for the field that says so? */
+static int
+is_long(const struct ipsec_ip *ip, size_t len)
 {
-    return hdr + payload - (ip->version == 6 ? IP6_HDR : 0);
+    return len > FRAG_END + (ip->version == 6 ? IP6_HDR : 0);
 }
 
 /* Can it be part of any datagram? */
@@ -78,7 +85,7 @@ piece_check(const struct piece *piece)
         return IPSEC_ERR_MALFORMED;
     }
     if (piece->len == 0 || (piece->more && piece->len % UNIT != 0) ||
-        account(ip, piece->hdr, piece->at + piece->len) > FRAG_END) {
+        is_long(ip, piece->hdr + piece->end)) {
         return IPSEC_ERR_MALFORMED;
     }
     if (ip->version == 6 && ip->frag == FRAG_FIRST &&
@@ -88,49 +95,53 @@ piece_check(const struct piece *piece)
     return IPSEC_OK;
 }
 
-/* How many units of payload a slot holds. */
-static size_t
-units_of(const struct ipsec_reass *re, const struct ipsec_reass_slot *slot)
+/* Where in the slot it goes: a unit of payload takes 8 bytes and a bit. */
+static void
+piece_place(const struct ipsec_reass *re, const struct ipsec_reass_slot *slot,
+            struct piece *piece)
 {
-    size_t over = (size_t)re->headroom + IPSEC_REASS_HEADERS + re->tailroom;
+    size_t before = (size_t)re->headroom + IPSEC_REASS_HEADERS;
+    size_t over = before + re->tailroom;
     size_t room = slot->size < over ? 0 : slot->size - over;
+    size_t units = room / 65 * UNIT + room % 65 * UNIT / 65;
+    size_t map = (units + 7) / 8;
 
-    return room / 65 * 8 + room % 65 * 8 / 65; /* 8 bytes and a bit each */
-}
-
-static uint8_t *
-payload_of(const struct ipsec_reass *re, const struct ipsec_reass_slot *slot)
-{
-    return slot->buf + re->headroom + IPSEC_REASS_HEADERS;
-}
-
-static uint8_t *
-bits_of(const struct ipsec_reass_slot *slot, size_t units)
-{
-    return slot->buf + slot->size - (units + 7) / 8;
+    piece->room = units * UNIT;
+    piece->payload = slot->buf + before;
+    piece->bits = slot->buf + slot->size - map;
+    if (slot->have == 0) {
+        memset(piece->bits, 0, map);
+    }
 }
 
 /* Slots */
 
-static int
-is_of(const struct ipsec_reass_slot *slot, const struct piece *piece)
+/* Both addresses, as they are at the beginning of a flow. */
+static uint8_t *
+addrs_of(struct ipsec_reass_slot *slot)
 {
-    return (slot->state == SLOT_FILLING || slot->state == SLOT_DEAD) &&
-           slot->id == piece->ip.id &&
+    return (uint8_t *)slot + offsetof(struct ipsec_reass_slot, src);
+}
+
+static int
+is_of(struct ipsec_reass_slot *slot, const struct piece *piece)
+{
+    return slot->state >= SLOT_FILLING && slot->id == piece->ip.id &&
            (piece->ip.version == 6 || slot->proto == piece->ip.proto) &&
-           ipsec_addr_equal(&slot->src, &piece->flow.local) &&
-           ipsec_addr_equal(&slot->dst, &piece->flow.remote);
+           memcmp(addrs_of(slot), &piece->flow, FLOW_ADDRS) == 0;
+}
+
+static int
+is_from(const struct ipsec_reass_slot *slot, const struct ipsec_addr *src)
+{
+    return slot->state != SLOT_FREE && ipsec_addr_equal(&slot->src, src);
 }
 
 static void
 slot_begin(const struct ipsec_reass *re, struct ipsec_reass_slot *slot,
            const struct piece *piece, uint32_t now)
 {
-    size_t units = units_of(re, slot);
-
-    memset(bits_of(slot, units), 0, (units + 7) / 8);
-    slot->src = piece->flow.local;
-    slot->dst = piece->flow.remote;
+    memcpy(addrs_of(slot), &piece->flow, FLOW_ADDRS);
     slot->id = piece->ip.id;
     slot->until = now + re->seconds;
     slot->total = slot->have = slot->top = slot->hdr = 0;
@@ -144,36 +155,22 @@ slot_begin(const struct ipsec_reass *re, struct ipsec_reass_slot *slot,
 static struct ipsec_reass_slot *
 slot_oldest(const struct ipsec_reass *re, const struct ipsec_addr *src)
 {
-    struct ipsec_reass_slot *slot, *best = NULL;
-    size_t i;
+    struct ipsec_reass_slot *slot = re->slot, *best = NULL;
+    size_t n = re->len;
 
-    for (i = 0; i < re->len; i++) {
-        slot = &re->slot[i];
-        if (slot->state == SLOT_FREE && src == NULL) {
-            return slot;
-        }
-        if (slot->state == SLOT_FREE || slot->state == SLOT_LENT ||
-            (src != NULL && !ipsec_addr_equal(&slot->src, src))) {
+    for (; n > 0; n--, slot++) {
+        if (src != NULL && !is_from(slot, src)) {
             continue;
         }
-        if (best == NULL || (int32_t)(slot->until - best->until) < 0) {
+        if (slot->state == SLOT_FREE) {
+            return slot;
+        }
+        if (slot->state != SLOT_LENT &&
+            (best == NULL || (int32_t)(slot->until - best->until) < 0)) {
             best = slot;
         }
     }
     return best;
-}
-
-/* Is it as much as a source may have? */
-static int
-is_half(const struct ipsec_reass *re, const struct ipsec_addr *src)
-{
-    size_t i, n = 0;
-
-    for (i = 0; i < re->len; i++) {
-        n += re->slot[i].state != SLOT_FREE &&
-             ipsec_addr_equal(&re->slot[i].src, src);
-    }
-    return n > 0 && 2 * n >= re->len;
 }
 
 /* The slot of its datagram, or one for a new datagram; NULL: all are lent. */
@@ -181,15 +178,17 @@ static struct ipsec_reass_slot *
 slot_for(struct ipsec_reass *re, const struct piece *piece, uint32_t now)
 {
     const struct ipsec_addr *src = &piece->flow.local;
-    struct ipsec_reass_slot *slot;
-    size_t i;
+    struct ipsec_reass_slot *slot = re->slot;
+    size_t n = re->len, taken = 0;
 
-    for (i = 0; i < re->len; i++) {
-        if (is_of(&re->slot[i], piece)) {
-            return &re->slot[i];
+    for (; n > 0; n--, slot++) {
+        if (is_of(slot, piece)) {
+            return slot;
         }
+        taken += (size_t)is_from(slot, src);
     }
-    slot = slot_oldest(re, is_half(re, src) ? src : NULL);
+    /* half of them is as much as a source may have */
+    slot = slot_oldest(re, taken > 0 && 2 * taken >= re->len ? src : NULL);
     if (slot != NULL) {
         re->evicted += slot->state == SLOT_FILLING;
         slot_begin(re, slot, piece, now);
@@ -215,30 +214,26 @@ bits_count(const uint8_t *bits, size_t from, size_t to)
 static int
 is_end_wrong(const struct ipsec_reass_slot *slot, const struct piece *piece)
 {
-    size_t end = piece->at + piece->len;
-
     if (slot->total != 0) {
-        return piece->more ? end >= slot->total : end != slot->total;
+        return piece->more ? piece->end >= slot->total
+                           : piece->end != slot->total;
     }
-    return !piece->more && end < slot->top;
+    return !piece->more && piece->end < slot->top;
 }
 
 /* Is it there already? IPSEC_OK: no part of it; IPSEC_CONSUMED: it is; or
  * IPSEC_ERR_MALFORMED: at odds with what is. */
 static int
-overlap_check(const struct ipsec_reass *re,
-              const struct ipsec_reass_slot *slot, const struct piece *piece)
+overlap_check(const struct ipsec_reass_slot *slot, const struct piece *piece)
 {
-    const uint8_t *bits = bits_of(slot, units_of(re, slot));
-    size_t from = piece->at / UNIT;
-    size_t to = (piece->at + piece->len + UNIT - 1) / UNIT;
-    size_t n = bits_count(bits, from, to);
+    size_t from = piece->at / UNIT, to = (piece->end + UNIT - 1) / UNIT;
+    size_t n = bits_count(piece->bits, from, to);
 
     if (n == 0) {
         return IPSEC_OK;
     }
     if (n < to - from || (!piece->more && slot->total == 0) ||
-        memcmp(payload_of(re, slot) + piece->at, piece->p + piece->start,
+        memcmp(piece->payload + piece->at, piece->p + piece->start,
                piece->len) != 0) {
         return IPSEC_ERR_MALFORMED;
     }
@@ -247,10 +242,9 @@ overlap_check(const struct ipsec_reass *re,
 
 /* The first fragment's headers are the datagram's. */
 static void
-headers_copy(const struct ipsec_reass *re, struct ipsec_reass_slot *slot,
-             const struct piece *piece)
+headers_copy(struct ipsec_reass_slot *slot, const struct piece *piece)
 {
-    uint8_t *to = payload_of(re, slot) - piece->hdr;
+    uint8_t *to = piece->payload - piece->hdr;
 
     memcpy(to, piece->p, piece->hdr);
     if (piece->ip.version == 6) {
@@ -260,16 +254,13 @@ headers_copy(const struct ipsec_reass *re, struct ipsec_reass_slot *slot,
 }
 
 static void
-piece_copy(const struct ipsec_reass *re, struct ipsec_reass_slot *slot,
-           const struct piece *piece)
+piece_copy(struct ipsec_reass_slot *slot, const struct piece *piece)
 {
-    uint8_t *bits = bits_of(slot, units_of(re, slot));
-    size_t end = piece->at + piece->len, i;
+    size_t end = piece->end, i;
 
-    memcpy(payload_of(re, slot) + piece->at, piece->p + piece->start,
-           piece->len);
+    memcpy(piece->payload + piece->at, piece->p + piece->start, piece->len);
     for (i = piece->at / UNIT; i * UNIT < end; i++) {
-        bits[i / 8] |= (uint8_t)(1u << (i % 8));
+        piece->bits[i / 8] |= (uint8_t)(1u << (i % 8));
     }
     slot->have = (uint16_t)(slot->have + piece->len);
     slot->top = (uint16_t)(end > slot->top ? end : slot->top);
@@ -277,23 +268,24 @@ piece_copy(const struct ipsec_reass *re, struct ipsec_reass_slot *slot,
         slot->total = (uint16_t)end;
     }
     if (piece->at == 0) {
-        headers_copy(re, slot, piece);
+        headers_copy(slot, piece);
     }
 }
 
 static int
 piece_add(struct ipsec_reass *re, struct ipsec_reass_slot *slot,
-          const struct piece *piece)
+          struct piece *piece)
 {
     int rc;
 
-    if (piece->at + piece->len > units_of(re, slot) * UNIT ||
+    piece_place(re, slot, piece);
+    if (piece->end > piece->room ||
         (piece->at == 0 && piece->hdr > IPSEC_REASS_HEADERS)) {
         re->malformed++;
         return IPSEC_ERR_MALFORMED;
     }
     rc = is_end_wrong(slot, piece) ? IPSEC_ERR_MALFORMED
-                                   : overlap_check(re, slot, piece);
+                                   : overlap_check(slot, piece);
     if (rc != IPSEC_OK) {
         re->overlaps += rc < 0;
         return rc;
@@ -303,35 +295,35 @@ piece_add(struct ipsec_reass *re, struct ipsec_reass_slot *slot,
         re->malformed++;
         return IPSEC_ERR_ECN;
     }
-    piece_copy(re, slot, piece);
+    piece_copy(slot, piece);
     return IPSEC_OK;
 }
 
 /* All is there: one header for it, RFC 3168 section 5.3. */
 static int
 datagram_end(struct ipsec_reass *re, struct ipsec_reass_slot *slot,
-             const struct ipsec_ip *ip, struct ipsec_buf *buf)
+             const struct piece *piece, struct ipsec_buf *buf)
 {
-    uint8_t *p = payload_of(re, slot) - slot->hdr;
-    size_t len = account(ip, slot->hdr, slot->total);
+    size_t len = (size_t)slot->hdr + slot->total;
+    uint8_t *p = piece->payload - slot->hdr;
+    uint8_t ce = slot->ecn >> ECN_CE ? ECN_CE : 0;
 
-    if (len > FRAG_END) {
+    if (is_long(&piece->ip, len)) {
         re->malformed++; /* the first has longer headers than the last */
         return IPSEC_ERR_MALFORMED;
     }
-    if (ip->version == 4) {
-        put16(p + 2, (uint32_t)len);
-        put16(p + 6, get16(p + 6) & 0xc000u);
-        p[1] |= slot->ecn >> ECN_CE ? ECN_CE : 0;
-        ipsec_ip4_seal(p);
+    if (piece->ip.version == 4) {
+        p[6] &= 0xc0; /* neither MF nor offset */
+        p[7] = 0;
     } else {
-        put16(p + 4, (uint32_t)len);
-        p[1] |= slot->ecn >> ECN_CE ? ECN_CE << 4 : 0;
+        ce = (uint8_t)(ce << 4);
     }
+    p[1] |= ce;
+    ipsec_ip_resize(p, len, 6, p[6]); /* what is next in it stays */
     buf->head = slot->buf;
     buf->data = p;
     buf->end = slot->buf + slot->size;
-    buf->len = (size_t)slot->hdr + slot->total;
+    buf->len = len;
     slot->state = SLOT_LENT;
     re->datagrams++;
     return IPSEC_OK;
@@ -363,7 +355,7 @@ ipsec_reass(struct ipsec_reass *re, struct ipsec_buf *buf, uint32_t now)
     rc = piece_add(re, slot, &piece);
     if (rc == IPSEC_OK) {
         rc = slot->hdr == 0 || slot->have != slot->total
-            ? IPSEC_CONSUMED : datagram_end(re, slot, &piece.ip, buf);
+            ? IPSEC_CONSUMED : datagram_end(re, slot, &piece, buf);
     }
     if (rc < 0) {
         slot->state = SLOT_DEAD; /* with all that comes of it: RFC 5722 */
@@ -375,11 +367,12 @@ ipsec_reass(struct ipsec_reass *re, struct ipsec_buf *buf, uint32_t now)
 void
 ipsec_reass_release(struct ipsec_reass *re, const uint8_t *head)
 {
-    size_t i;
+    struct ipsec_reass_slot *slot = re->slot;
+    size_t n = re->len;
 
-    for (i = 0; i < re->len; i++) {
-        if (re->slot[i].state == SLOT_LENT && re->slot[i].buf == head) {
-            re->slot[i].state = SLOT_FREE;
+    for (; n > 0; n--, slot++) {
+        if (slot->state == SLOT_LENT && slot->buf == head) {
+            slot->state = SLOT_FREE;
         }
     }
 }
@@ -388,12 +381,11 @@ ipsec_reass_release(struct ipsec_reass *re, const uint8_t *head)
 void
 ipsec_reass_tick(struct ipsec_reass *re, uint32_t now)
 {
-    struct ipsec_reass_slot *slot;
-    size_t i;
+    struct ipsec_reass_slot *slot = re->slot;
+    size_t n = re->len;
 
-    for (i = 0; i < re->len; i++) {
-        slot = &re->slot[i];
-        if ((slot->state == SLOT_FILLING || slot->state == SLOT_DEAD) &&
+    for (; n > 0; n--, slot++) {
+        if (slot->state >= SLOT_FILLING &&
             (int32_t)(now - slot->until) >= 0) {
             re->timeouts += slot->state == SLOT_FILLING;
             slot->state = SLOT_FREE;
