@@ -16,6 +16,8 @@
 
 #define UNIT 8u
 
+#define ROOM_MAX (8192 * 65 / 8) /* for the longest, with its bits */
+
 /* The last two are of a datagram that is under way. */
 enum { SLOT_FREE, SLOT_LENT, SLOT_FILLING, SLOT_DEAD };
 
@@ -68,28 +70,21 @@ piece_load(struct piece *piece, const struct ipsec_buf *buf)
     return IPSEC_OK;
 }
 
-/* Is a datagram too long for the field that says so? */
-static int
-is_long(const struct ipsec_ip *ip, size_t len)
-{
-    return len > FRAG_END + (ip->version == 6 ? IP6_HDR : 0);
-}
-
-/* Can it be part of any datagram? */
+/* Can it be part of any datagram? That IPv4's doesn't end beyond what one can
+ * hold was seen by ipsec_ip4_parse(). */
 static int
 piece_check(const struct piece *piece)
 {
     const struct ipsec_ip *ip = &piece->ip;
 
-    if (ip->version == 4 && !ipsec_ip4_intact(piece->p)) {
+    if (piece->len == 0 || (piece->more && piece->len % UNIT != 0)) {
         return IPSEC_ERR_MALFORMED;
     }
-    if (piece->len == 0 || (piece->more && piece->len % UNIT != 0) ||
-        is_long(ip, piece->hdr + piece->end)) {
-        return IPSEC_ERR_MALFORMED;
+    if (ip->version == 4) {
+        return ipsec_ip4_intact(piece->p) ? IPSEC_OK : IPSEC_ERR_MALFORMED;
     }
-    if (ip->version == 6 && ip->frag == FRAG_FIRST &&
-        ipsec_chain_len(ip) > ip->len) {
+    if (piece->hdr + piece->end - IP6_HDR > FRAG_END ||
+        (piece->at == 0 && ipsec_chain_len(ip) > ip->len)) {
         return IPSEC_ERR_MALFORMED; /* RFC 8200 section 4.5, RFC 7112 */
     }
     return IPSEC_OK;
@@ -103,7 +98,7 @@ piece_place(const struct ipsec_reass *re, const struct ipsec_reass_slot *slot,
     size_t before = (size_t)re->headroom + IPSEC_REASS_HEADERS;
     size_t over = before + re->tailroom;
     size_t room = slot->size < over ? 0 : slot->size - over;
-    size_t units = room / 65 * UNIT + room % 65 * UNIT / 65;
+    size_t units = (room < ROOM_MAX ? room : ROOM_MAX) * 8 / 65;
     size_t map = (units + 7) / 8;
 
     piece->room = units * UNIT;
@@ -185,7 +180,9 @@ slot_for(struct ipsec_reass *re, const struct piece *piece, uint32_t now)
         if (is_of(slot, piece)) {
             return slot;
         }
-        taken += (size_t)is_from(slot, src);
+        if (is_from(slot, src)) {
+            taken++;
+        }
     }
     /* half of them is as much as a source may have */
     slot = slot_oldest(re, taken > 0 && 2 * taken >= re->len ? src : NULL);
@@ -198,14 +195,17 @@ slot_for(struct ipsec_reass *re, const struct piece *piece, uint32_t now)
 
 /* One fragment more */
 
-/* How many of the units from `from` up to `to` are there. */
+/* Mark the units from `from` up to `to`. How many were there? */
 static size_t
-bits_count(const uint8_t *bits, size_t from, size_t to)
+bits_mark(uint8_t *bits, size_t from, size_t to)
 {
     size_t n = 0;
+    unsigned bit;
 
     for (; from < to; from++) {
-        n += bits[from / 8] >> (from % 8) & 1;
+        bit = 1u << (from % 8);
+        n += (bits[from / 8] & bit) != 0;
+        bits[from / 8] |= (uint8_t)bit;
     }
     return n;
 }
@@ -221,13 +221,13 @@ is_end_wrong(const struct ipsec_reass_slot *slot, const struct piece *piece)
     return !piece->more && piece->end < slot->top;
 }
 
-/* Is it there already? IPSEC_OK: no part of it; IPSEC_CONSUMED: it is; or
- * IPSEC_ERR_MALFORMED: at odds with what is. */
+/* Is it there already? IPSEC_OK: no part of it, and it is marked as there;
+ * IPSEC_CONSUMED: it is; or IPSEC_ERR_MALFORMED: at odds with what is. */
 static int
 overlap_check(const struct ipsec_reass_slot *slot, const struct piece *piece)
 {
     size_t from = piece->at / UNIT, to = (piece->end + UNIT - 1) / UNIT;
-    size_t n = bits_count(piece->bits, from, to);
+    size_t n = bits_mark(piece->bits, from, to);
 
     if (n == 0) {
         return IPSEC_OK;
@@ -247,21 +247,17 @@ headers_copy(struct ipsec_reass_slot *slot, const struct piece *piece)
     uint8_t *to = piece->payload - piece->hdr;
 
     memcpy(to, piece->p, piece->hdr);
-    if (piece->ip.version == 6) {
-        to[piece->ip.fh_nh] = piece->p[piece->ip.fh];
-    }
+    /* without the Fragment header; of IPv4, byte 0 is copied once more */
+    to[piece->ip.fh_nh] = piece->p[piece->ip.fh];
     slot->hdr = (uint16_t)piece->hdr;
 }
 
 static void
 piece_copy(struct ipsec_reass_slot *slot, const struct piece *piece)
 {
-    size_t end = piece->end, i;
+    size_t end = piece->end;
 
     memcpy(piece->payload + piece->at, piece->p + piece->start, piece->len);
-    for (i = piece->at / UNIT; i * UNIT < end; i++) {
-        piece->bits[i / 8] |= (uint8_t)(1u << (i % 8));
-    }
     slot->have = (uint16_t)(slot->have + piece->len);
     slot->top = (uint16_t)(end > slot->top ? end : slot->top);
     if (!piece->more) {
@@ -304,19 +300,20 @@ static int
 datagram_end(struct ipsec_reass *re, struct ipsec_reass_slot *slot,
              const struct piece *piece, struct ipsec_buf *buf)
 {
-    size_t len = (size_t)slot->hdr + slot->total;
+    size_t len = (size_t)slot->hdr + slot->total, most = FRAG_END;
     uint8_t *p = piece->payload - slot->hdr;
     uint8_t ce = slot->ecn >> ECN_CE ? ECN_CE : 0;
 
-    if (is_long(&piece->ip, len)) {
-        re->malformed++; /* the first has longer headers than the last */
-        return IPSEC_ERR_MALFORMED;
-    }
     if (piece->ip.version == 4) {
         p[6] &= 0xc0; /* neither MF nor offset */
         p[7] = 0;
     } else {
         ce = (uint8_t)(ce << 4);
+        most += IP6_HDR;
+    }
+    if (len > most) {
+        re->malformed++; /* the first has longer headers than the last */
+        return IPSEC_ERR_MALFORMED;
     }
     p[1] |= ce;
     ipsec_ip_resize(p, len, 6, p[6]); /* what is next in it stays */
