@@ -11,8 +11,6 @@
 #define DF 0x4000u
 #define MF 0x2000u
 
-#define OPT_END 0
-#define OPT_NOP 1
 #define OPT_COPY 0x80 /* goes into all fragments (RFC 791 section 3.1) */
 
 /* What a piece is to be. */
@@ -37,33 +35,55 @@ ipsec_chain_len(const struct ipsec_ip *ip)
     return ip->off + (ip->proto == PROTO_ICMPV6 ? 4 : 0);
 }
 
-/* The header for all pieces but the first, at `to`, which has room for 60
- * bytes: some options are for the first alone. `*n` bytes of it. */
-static int
-options_copy(uint8_t *to, size_t *n, const uint8_t *p, size_t hdr)
+/* The header of a piece, at `to`, which has room for `hdr` bytes: some options
+ * are for the first piece alone. Bytes of it; 0: malformed. */
+static size_t
+options_copy(uint8_t *to, const uint8_t *p, size_t hdr, int first)
 {
-    size_t at = IP4_HDR, len;
+    size_t at = IP4_HDR, n = IP4_HDR, len;
 
-    memcpy(to, p, IP4_HDR);
-    *n = IP4_HDR;
-    for (; at < hdr && p[at] != OPT_END; at += len) {
-        len = 1;
-        if (p[at] == OPT_NOP) {
-            continue;
+    memcpy(to, p, hdr);
+    for (; at < hdr && p[at] != IP4_OPT_END; at += len) {
+        len = ipsec_ip4_option(p + at, hdr - at);
+        if (len == 0) {
+            return 0;
         }
-        if (hdr - at < 2 || p[at + 1] < 2 || p[at + 1] > hdr - at) {
-            return IPSEC_ERR_MALFORMED;
-        }
-        len = p[at + 1];
-        if (p[at] & OPT_COPY) {
-            memcpy(to + *n, p + at, len);
-            *n += len;
+        if (!first && (p[at] & OPT_COPY)) {
+            memcpy(to + n, p + at, len);
+            n += len;
         }
     }
-    while (*n % 4 != 0) {
-        to[(*n)++] = OPT_END;
+    if (first) {
+        return hdr;
     }
-    to[0] = (uint8_t)(0x40 | *n / 4);
+    while (n % 4 != 0) {
+        to[n++] = IP4_OPT_END;
+    }
+    to[0] = (uint8_t)(0x40 | n / 4);
+    return n;
+}
+
+/* Where its payload is, and what headers it gets: those of IPv4, which may
+ * become shorter, are at `to` then, which has `room`. */
+static int
+cut_begin(struct cut *cut, uint8_t *to, const uint8_t *p,
+          const struct ipsec_ip *ip, size_t room)
+{
+    if (ip->version == 6) {
+        cut->start = ip->ins;
+        cut->hdr = ip->ins + 8;
+        return ip->fh != 0 ? IPSEC_ERR_TOO_BIG /* it isn't cut again */
+                           : IPSEC_OK;
+    }
+    cut->start = ip->off;
+    if (ip->df || room < ip->off) {
+        return IPSEC_ERR_TOO_BIG;
+    }
+    cut->hdr = options_copy(to, p, ip->off, cut->at == 0);
+    if (cut->hdr == 0 ||
+        ((get16(p + 6) & MF) && (ip->len - ip->off) % 8 != 0)) {
+        return IPSEC_ERR_MALFORMED;
+    }
     return IPSEC_OK;
 }
 
@@ -71,7 +91,7 @@ options_copy(uint8_t *to, size_t *n, const uint8_t *p, size_t hdr)
 static int
 cut_fit(struct cut *cut, const struct ipsec_ip *ip, size_t mtu)
 {
-    size_t left = ip->len - cut->start;
+    size_t left = ip->len - cut->start, room = mtu - cut->hdr;
 
     if (cut->at > left) {
         return IPSEC_ERR_MALFORMED; /* another packet than before */
@@ -79,70 +99,37 @@ cut_fit(struct cut *cut, const struct ipsec_ip *ip, size_t mtu)
     if (mtu < cut->hdr + 8) {
         return IPSEC_ERR_TOO_BIG;
     }
-    left -= cut->at;
-    cut->more = left > mtu - cut->hdr;
-    cut->len = cut->more ? (mtu - cut->hdr) & ~(size_t)7 : left;
-    return IPSEC_OK;
-}
-
-static int
-cut4(struct cut *cut, uint8_t *to, const uint8_t *p,
-     const struct ipsec_ip *ip, size_t mtu)
-{
-    uint32_t field = get16(p + 6);
-    uint8_t hdr[60];
-    int rc;
-
-    if (ip->df) {
-        return IPSEC_ERR_TOO_BIG;
+    cut->len = left - cut->at;
+    if (cut->len > room) {
+        cut->len = room & ~(size_t)7;
+        cut->more = 1;
     }
-    cut->start = ip->off;
-    if ((field & MF) && (ip->len - cut->start) % 8 != 0) {
-        return IPSEC_ERR_MALFORMED;
-    }
-    rc = options_copy(hdr, &cut->hdr, p, ip->off);
-    if (rc == IPSEC_OK && cut->at == 0) {
-        memcpy(hdr, p, ip->off);
-        cut->hdr = ip->off;
-    }
-    rc = rc == IPSEC_OK ? cut_fit(cut, ip, mtu) : rc;
-    if (rc != IPSEC_OK) {
-        return rc;
-    }
-    memcpy(to, hdr, cut->hdr);
-    put16(to + 2, (uint32_t)(cut->hdr + cut->len));
-    put16(to + 6, (field + (uint32_t)(cut->at / 8)) | (cut->more ? MF : 0));
-    ipsec_ip4_seal(to);
-    return IPSEC_OK;
-}
-
-static int
-cut6(struct cut *cut, uint8_t *to, const uint8_t *p,
-     const struct ipsec_ip *ip, size_t mtu, uint32_t id)
-{
-    int rc;
-
-    if (ip->fh != 0) {
-        return IPSEC_ERR_TOO_BIG; /* a fragment isn't cut again */
-    }
-    cut->start = ip->ins;
-    cut->hdr = ip->ins + 8;
-    rc = cut_fit(cut, ip, mtu);
-    if (rc != IPSEC_OK) {
-        return rc;
-    }
-    if (cut->at == 0 && cut->more &&
+    if (ip->version == 6 && cut->at == 0 && cut->more &&
         ipsec_chain_len(ip) > cut->start + cut->len) {
         return IPSEC_ERR_TOO_BIG; /* all headers must be in the first */
     }
-    memcpy(to, p, ip->ins);
-    put16(to + 4, (uint32_t)(cut->hdr + cut->len - IP6_HDR));
-    to[ip->ins] = p[ip->ins_nh];
-    to[ip->ins_nh] = PROTO_FRAGMENT;
-    to[ip->ins + 1] = 0;
-    put16(to + ip->ins + 2, (uint32_t)cut->at | (cut->more ? 1 : 0));
-    put32(to + ip->ins + 4, id);
     return IPSEC_OK;
+}
+
+static void
+cut_end(const struct cut *cut, uint8_t *to, const uint8_t *p,
+        const struct ipsec_ip *ip, uint32_t id)
+{
+    size_t nh = ip->ins_nh;
+    uint8_t *fh = to + cut->start;
+
+    if (ip->version == 4) {
+        put16(to + 6, (get16(to + 6) + (uint32_t)(cut->at / 8)) |
+                      (cut->more ? MF : 0));
+        ipsec_ip_resize(to, cut->hdr + cut->len, nh, p[nh]);
+        return;
+    }
+    memcpy(to, p, cut->start);
+    fh[0] = p[nh];
+    fh[1] = 0;
+    put16(fh + 2, (uint32_t)cut->at | (cut->more ? 1 : 0));
+    put32(fh + 4, id);
+    ipsec_ip_resize(to, cut->hdr + cut->len, nh, PROTO_FRAGMENT);
 }
 
 /* see netif.h */
@@ -169,11 +156,14 @@ ipsec_fragment(const struct ipsec_buf *buf, size_t mtu, uint32_t id,
     if (*off == 0 && ip.len <= mtu) {
         cut.len = ip.len;
     } else {
-        rc = ip.version == 4 ? cut4(&cut, frag->data, buf->data, &ip, mtu)
-                             : cut6(&cut, frag->data, buf->data, &ip, mtu, id);
-    }
-    if (rc != IPSEC_OK) {
-        return rc;
+        rc = cut_begin(&cut, frag->data, buf->data, &ip, room);
+        if (rc == IPSEC_OK) {
+            rc = cut_fit(&cut, &ip, mtu);
+        }
+        if (rc != IPSEC_OK) {
+            return rc;
+        }
+        cut_end(&cut, frag->data, buf->data, &ip, id);
     }
     memcpy(frag->data + cut.hdr, buf->data + cut.start + cut.at, cut.len);
     frag->len = cut.hdr + cut.len;

@@ -83,6 +83,13 @@ int ipsec_ip4_intact(const uint8_t *p);
 /* Recompute the header checksum. */
 void ipsec_ip4_seal(uint8_t *p);
 
+/* Length of the option at `opt`, which is not IP4_OPT_END, where `room` bytes
+ * of options are left; 0: malformed. */
+size_t ipsec_ip4_option(const uint8_t *opt, size_t room);
+
+#define IP4_OPT_END 0
+#define IP4_OPT_NOP 1
+
 void ipsec_ip4_set_tos(uint8_t *p, uint8_t tos);
 void ipsec_ip6_set_tos(uint8_t *p, uint8_t tos);
 

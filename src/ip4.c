@@ -95,10 +95,22 @@ ipsec_ip4_set_tos(uint8_t *p, uint8_t tos)
     ipsec_ip4_seal(p);
 }
 
+#if !defined(IPSEC_NO_AH) || !defined(IPSEC_NO_FRAGMENTS)
+
+/* see inner.h */
+size_t
+ipsec_ip4_option(const uint8_t *opt, size_t room)
+{
+    if (opt[0] == IP4_OPT_NOP) {
+        return 1;
+    }
+    return room < 2 || opt[1] < 2 || opt[1] > room ? 0 : opt[1];
+}
+
+#endif
+
 #ifndef IPSEC_NO_AH
 
-#define OPT_END   0
-#define OPT_NOP   1
 #define OPT_LSRR  131
 #define OPT_SSRR  137
 
@@ -132,20 +144,16 @@ options_mask(uint8_t *to, const uint8_t *p, size_t hdr)
 {
     size_t at = IP4_HDR, len;
 
-    for (; at < hdr && p[at] != OPT_END; at += len) {
-        len = 1;
-        if (p[at] == OPT_NOP) {
-            continue;
-        }
-        if (hdr - at < 2 || p[at + 1] < 2 || p[at + 1] > hdr - at) {
+    for (; at < hdr && p[at] != IP4_OPT_END; at += len) {
+        len = ipsec_ip4_option(p + at, hdr - at);
+        if (len == 0) {
             return IPSEC_ERR_MALFORMED;
         }
-        len = p[at + 1];
         if ((p[at] == OPT_LSRR || p[at] == OPT_SSRR) &&
             route_follow(to, p + at, len) != IPSEC_OK) {
             return IPSEC_ERR_MALFORMED;
         }
-        if (!is_immutable(p[at])) {
+        if (p[at] != IP4_OPT_NOP && !is_immutable(p[at])) {
             memset(to + at, 0, len);
         }
     }

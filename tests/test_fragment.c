@@ -138,7 +138,10 @@ test_fragment_options(void **state)
     struct packet_spec spec = { .src = "10.1.0.1", .dst = "10.2.0.2",
                                 .proto = 17, .payload = 300, .opt_len = 20 };
     uint8_t b[512];
-    size_t len = packet_build(b, &spec), i;
+    size_t len = packet_build(b, &spec), off = 0, i;
+    uint8_t room[60];
+    struct ipsec_buf frag = { room, room, room + sizeof room, 0 };
+    struct fx_pkt last;
 
     (void)state;
     memcpy(b + 20, opts, 20);
@@ -163,7 +166,11 @@ test_fragment_options(void **state)
     b[2] = 0;
     b[3] = 40;
     packet_fix(b);
-    assert_status(cut(b, 40, 30, 0), IPSEC_ERR_MALFORMED);
+    fx_pkt_new(&last, b, 40, 0, 0);
+    assert_status(ipsec_fragment(&last.pkt.buf, 30, 0, &off, &frag),
+                  IPSEC_ERR_MALFORMED);
+    fx_pkt_free(&last);
+    assert_status(cut(b, 40, 30, 0), IPSEC_ERR_TOO_BIG);
     assert_int_equal(pieces, 0);
 }
 
