@@ -50,4 +50,14 @@ ipsec_sum_pseudo(const uint8_t *ip, uint8_t proto, size_t len)
     return sum + proto + (uint32_t)len;
 }
 
+/* see inner.h */
+uint16_t
+ipsec_sum_whole(const uint8_t *ip, size_t off, uint8_t proto, size_t len)
+{
+    uint32_t sum = proto == PROTO_ICMP ? 0
+                                       : ipsec_sum_pseudo(ip, proto, len);
+
+    return ipsec_sum_fold(ipsec_sum_add(sum, ip + off, len));
+}
+
 #endif

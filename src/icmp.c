@@ -27,6 +27,9 @@
 #define TOO_BIG6          0x0200u
 #define REDIRECT6         0x8900u
 
+/* Types of ICMPv4 that are errors: 3 to 5, 11 and 12 */
+#define ERRORS4 (7u << 3 | 3u << 11)
+
 #define TTL               64
 #define TOS_CONTROL     0xc0 /* precedence 6 (RFC 1812 section 4.3.2.5) */
 
@@ -50,23 +53,38 @@ is_error(const struct ipsec_ip *ip, const struct ipsec_flow *flow)
     if (ip->version == 6) {
         return type < 128; /* RFC 4443 section 2.1 */
     }
-    return (type >= 3 && type <= 5) || type == 11 || type == 12;
+    return type < 16 && (ERRORS4 >> type & 1u);
 }
 
-/* The packet that the error at `p` quotes; NULL: nothing that can be read. */
-static const uint8_t *
-quote_take(struct ipsec_ip *quote, const struct ipsec_ip *ip, const uint8_t *p)
+struct quote {
+    struct ipsec_ip   ip;
+    struct ipsec_flow flow; /* in the other direction than the error */
+    const uint8_t    *p;
+};
+
+/* What does an error, that goes in direction `dir`, quote? 0: nothing that can
+ * be read, or a packet that was not sent by who it goes to. */
+static int
+quote_take(struct quote *quote, int dir, const uint8_t *p,
+           const struct ipsec_ip *ip, const struct ipsec_flow *flow)
 {
     size_t at = ip->off + ICMP_HDR;
-    int rc;
+    int rc, in = dir == IPSEC_IN;
 
-    if (ip->len <= at || p[at] >> 4 != ip->version) {
-        return NULL;
+    if (!is_error(ip, flow) || ip->len <= at || p[at] >> 4 != ip->version) {
+        return 0;
     }
     p += at;
-    rc = ip->version == 4 ? ipsec_ip4_quote(quote, p, ip->len - at)
-                          : ipsec_ip6_quote(quote, p, ip->len - at);
-    return rc == IPSEC_OK ? p : NULL;
+    rc = ip->version == 4 ? ipsec_ip4_quote(&quote->ip, p, ip->len - at)
+                          : ipsec_ip6_quote(&quote->ip, p, ip->len - at);
+    if (rc != IPSEC_OK) {
+        return 0;
+    }
+    quote->p = p;
+    ipsec_flow_fill(&quote->flow, in ? IPSEC_OUT : IPSEC_IN, &quote->ip, p);
+    quote->flow.spd_id = flow->spd_id;
+    return in ? ipsec_addr_equal(&flow->local, &quote->flow.local)
+              : ipsec_addr_equal(&flow->remote, &quote->flow.remote);
 }
 
 /* Path MTU */
@@ -75,20 +93,19 @@ quote_take(struct ipsec_ip *quote, const struct ipsec_ip *ip, const uint8_t *p)
 static uint32_t
 mtu_told(const struct ipsec_flow *flow, const uint8_t *icmp)
 {
-    uint32_t mtu, least;
+    uint32_t mtu, least = IP4_LEN;
 
     if (flow->local.version == 6) {
-        mtu = get32(icmp + 4);
-        least = IP6_LEN;
         if (flow->local_port >> 8 != TOO_BIG6 >> 8) {
             return 0; /* of any code (RFC 4443 section 3.2) */
         }
+        mtu = get32(icmp + 4);
+        least = IP6_LEN;
     } else {
-        mtu = get16(icmp + 6);
-        least = IP4_LEN;
         if (flow->local_port != TOO_BIG) {
             return 0;
         }
+        mtu = get16(icmp + 6);
     }
     return mtu > least ? mtu : least;
 }
@@ -96,10 +113,7 @@ mtu_told(const struct ipsec_flow *flow, const uint8_t *icmp)
 static int
 is_intact(const struct ipsec_ip *ip, const uint8_t *p)
 {
-    size_t len = ip->len - ip->off;
-    uint32_t sum = ip->version == 6 ? ipsec_sum_pseudo(p, ip->proto, len) : 0;
-
-    return ipsec_sum_fold(ipsec_sum_add(sum, p + ip->off, len)) == 0;
+    return ipsec_sum_whole(p, ip->off, ip->proto, ip->len - ip->off) == 0;
 }
 
 /* Does `sa` put such headers round its packets? */
@@ -144,52 +158,39 @@ sa_only(const struct ipsec *ips, const struct ipsec_flow *flow)
 
 #endif
 
-/* Where the SPI of `proto` is; SIZE_MAX: it has none. */
-static size_t
-spi_at(const struct ipsec_flow *flow)
-{
-    if (flow->proto == IPSEC_PROTO_ESP) {
-        return 0;
-    }
-    if (flow->proto == IPSEC_PROTO_AH) {
-        return 4;
-    }
-#ifndef IPSEC_NO_NATT
-    if (flow->proto == PROTO_UDP && flow->local_port != 0) {
-        return 8;
-    }
-#endif
-    return SIZE_MAX;
-}
-
 /* The SA of ours that sent the quoted packet; or NULL. All that is sure to be
  * there is 8 bytes (RFC 792). */
 static struct ipsec_sa *
-sa_quoted(const struct ipsec *ips, const struct ipsec_ip *quote,
-          const uint8_t *p, struct ipsec_flow *flow)
+sa_quoted(const struct ipsec *ips, const struct quote *quote)
 {
-    const uint8_t *hdr = p + quote->off;
-    size_t len = quote->len - quote->off, at;
+    const struct ipsec_flow *flow = &quote->flow;
+    const uint8_t *spi = quote->p + quote->ip.off;
+    size_t left = quote->ip.len - quote->ip.off;
+    uint8_t proto = flow->proto;
     struct ipsec_sa *sa;
 
-    ipsec_flow_fill(flow, IPSEC_OUT, quote, p);
-    at = spi_at(flow);
-    if (at == SIZE_MAX || quote->frag == FRAG_LATER || len < 8) {
+    if (quote->ip.frag == FRAG_LATER || left < 8) {
         return NULL;
     }
 #ifndef IPSEC_NO_NATT
-    if (len < at + 4) {
-        return sa_only(ips, flow);
+    if (proto == PROTO_UDP && flow->local_port != 0) {
+        if (left < UDP_HDR + 4) {
+            return sa_only(ips, flow);
+        }
+        spi += UDP_HDR;
+        left -= UDP_HDR;
+        proto = IPSEC_PROTO_ESP;
     }
 #endif
-    sa = ipsec_sad_lookup(ips, IPSEC_OUT, get32(hdr + at),
-                          at == 4 ? IPSEC_PROTO_AH : IPSEC_PROTO_ESP,
-                          &flow->remote);
-    if (sa == NULL || !is_of(sa, flow) ||
-        (len >= at + 8 && !was_sent(sa, get32(hdr + at + 4)))) {
+    if (proto == IPSEC_PROTO_AH) {
+        spi += 4;
+        left -= 4;
+    } else if (proto != IPSEC_PROTO_ESP) {
         return NULL;
     }
-    return sa;
+    sa = ipsec_sad_lookup(ips, IPSEC_OUT, get32(spi), proto, &flow->remote);
+    return sa != NULL && is_of(sa, flow) &&
+           (left < 8 || was_sent(sa, get32(spi + 4))) ? sa : NULL;
 }
 
 /* see inner.h */
@@ -223,23 +224,18 @@ static int
 too_big(const struct ipsec *ips, const uint8_t *p, const struct ipsec_ip *ip,
         const struct ipsec_flow *flow)
 {
-    struct ipsec_flow sent;
-    struct ipsec_ip quote;
-    struct ipsec_sa *sa;
-    const uint8_t *q;
+    struct ipsec_sa *sa = NULL;
+    struct quote quote;
     uint32_t mtu;
 
-    if (!is_error(ip, flow) || ip->frag != FRAG_NONE) {
+    if (ip->frag != FRAG_NONE || !quote_take(&quote, IPSEC_IN, p, ip, flow)) {
         return 0;
     }
-    q = quote_take(&quote, ip, p);
-    mtu = q != NULL ? mtu_told(flow, p + ip->off) : 0;
-    if (mtu == 0 || !is_intact(ip, p)) {
-        return 0;
+    mtu = mtu_told(flow, p + ip->off);
+    if (mtu != 0 && is_intact(ip, p)) {
+        sa = sa_quoted(ips, &quote);
     }
-    sa = sa_quoted(ips, &quote, q, &sent);
-    return sa != NULL && ipsec_addr_equal(&sa->local, &flow->local) &&
-           mtu_lower(ips, sa, mtu);
+    return sa != NULL && mtu_lower(ips, sa, mtu);
 }
 
 /* see inner.h */
@@ -265,25 +261,10 @@ static struct ipsec_policy *
 policy_quoted(const struct ipsec *ips, int dir, const struct ipsec_pkt *pkt,
               const struct ipsec_ip *ip, const struct ipsec_flow *flow)
 {
-    int out = dir == IPSEC_OUT;
-    struct ipsec_flow back;
-    struct ipsec_ip quote;
-    const uint8_t *q;
+    struct quote quote;
 
-    if (!is_error(ip, flow)) {
-        return NULL;
-    }
-    q = quote_take(&quote, ip, pkt->buf.data);
-    if (q == NULL) {
-        return NULL;
-    }
-    ipsec_flow_fill(&back, out ? IPSEC_IN : IPSEC_OUT, &quote, q);
-    back.spd_id = flow->spd_id;
-    if (!ipsec_addr_equal(out ? &flow->remote : &flow->local,
-                          out ? &back.remote : &back.local)) {
-        return NULL;
-    }
-    return ipsec_spd_lookup(ips, dir, &back);
+    return quote_take(&quote, dir, pkt->buf.data, ip, flow)
+        ? ipsec_spd_lookup(ips, dir, &quote.flow) : NULL;
 }
 
 /* Are there SAs for all its layers? */
@@ -380,13 +361,23 @@ kind_of(int status, int v6)
     }
 }
 
+static int
+is_none(const uint8_t *addr)
+{
+    unsigned any = 0, i;
+
+    for (i = 0; i < 16; i++) {
+        any |= addr[i];
+    }
+    return any == 0;
+}
+
 /* May its sender be told? Not where that might begin a loop, or where nobody
  * knows who it was (RFC 1122 section 3.2.2, RFC 4443 section 2.4 (e)). */
 static int
 may_tell(const struct ipsec_ip *ip, const struct ipsec_flow *flow, int big)
 {
-    static const uint8_t none[16];
-    const uint8_t *src = flow->local.byte, *dst = flow->remote.byte;
+    uint8_t src = flow->local.byte[0], dst = flow->remote.byte[0];
 
     if (ip->frag == FRAG_LATER || is_error(ip, flow) ||
         (is_icmp(flow) && (flow->opaque != 0 ||
@@ -395,39 +386,56 @@ may_tell(const struct ipsec_ip *ip, const struct ipsec_flow *flow, int big)
         return 0;
     }
     if (ip->version == 6) {
-        return src[0] != 0xff && memcmp(src, none, sizeof none) != 0 &&
-               (dst[0] != 0xff || big);
+        return src != 0xff && !is_none(flow->local.byte) &&
+               (dst != 0xff || big);
     }
     if (big && !ip->df) {
         return 0; /* it may be fragmented (RFC 4301 section 8.2.1) */
     }
-    return src[0] != 0 && src[0] != 127 && src[0] < 224 && dst[0] < 224;
+    return src != 0 && src != 127 && src < 224 && dst < 224;
 }
 
-/* The header of a packet of `len` bytes between these, at `p`; its length. */
-static size_t
-header_write(uint8_t *p, size_t len, const struct ipsec_addr *from,
-             const struct ipsec_addr *to)
+/* The header, of `hdr` bytes, of a packet of `len` bytes between these, at
+ * `p`: addresses are at its end, whatever the family. */
+static void
+header_write(uint8_t *p, size_t hdr, size_t len,
+             const struct ipsec_addr *from, const struct ipsec_addr *to)
 {
-    int v6 = from->version == 6;
+    size_t n = hdr == IP6_HDR ? 16 : 4;
 
-    memset(p, 0, v6 ? IP6_HDR : IP4_HDR);
-    if (v6) {
+    memset(p, 0, hdr);
+    memcpy(p + hdr - 2 * n, from->byte, n);
+    memcpy(p + hdr - n, to->byte, n);
+    if (hdr == IP6_HDR) {
         p[0] = 0x60;
         p[7] = TTL;
-        memcpy(p + 8, from->byte, 16);
-        memcpy(p + 24, to->byte, 16);
         ipsec_ip_resize(p, len, 6, PROTO_ICMPV6);
-        return IP6_HDR;
+    } else {
+        p[0] = 0x45;
+        p[1] = TOS_CONTROL;
+        p[6] = 0x40; /* DF: its id means nothing (RFC 6864 section 4.1) */
+        p[8] = TTL;
+        ipsec_ip_resize(p, len, 9, PROTO_ICMP);
     }
-    p[0] = 0x45;
-    p[1] = TOS_CONTROL;
-    p[6] = 0x40; /* DF: its id means nothing (RFC 6864 section 4.1) */
-    p[8] = TTL;
-    memcpy(p + 12, from->byte, 4);
-    memcpy(p + 16, to->byte, 4);
-    ipsec_ip_resize(p, len, 9, PROTO_ICMP);
-    return IP4_HDR;
+}
+
+/* The error of type and code `kind` at `p`, `len` bytes, of which the header
+ * takes `hdr`: quote what `pkt` has room for. */
+static void
+error_write(uint8_t *p, size_t hdr, size_t len, uint16_t kind,
+            const struct ipsec_pkt *pkt)
+{
+    uint8_t *icmp = p + hdr;
+    int v6 = hdr == IP6_HDR;
+
+    memset(icmp, 0, ICMP_HDR);
+    put16(icmp, kind);
+    if (kind == (v6 ? TOO_BIG6 : TOO_BIG)) {
+        put16(icmp + 6, pkt->mtu); /* of IPv6, the low half */
+    }
+    memcpy(icmp + ICMP_HDR, pkt->buf.data, len - hdr - ICMP_HDR);
+    put16(icmp + 2, ipsec_sum_whole(p, hdr, v6 ? PROTO_ICMPV6 : PROTO_ICMP,
+                                    len - hdr));
 }
 
 /* see ipsec.h */
@@ -435,39 +443,29 @@ size_t
 ipsec_icmp_error(const struct ipsec_pkt *pkt, int status,
                  const struct ipsec_addr *from, uint8_t *out, size_t out_len)
 {
+    size_t hdr = IP4_HDR, most = IP4_LEN, len;
     struct ipsec_flow flow;
     struct ipsec_ip ip;
-    uint32_t sum = 0;
-    size_t len, at;
     uint16_t kind;
 
     if (pkt->layers > 0 || ipsec_ip_parse(&ip, &pkt->buf) != IPSEC_OK ||
         from->version != ip.version) {
         return 0;
     }
-    ipsec_flow_fill(&flow, IPSEC_OUT, &ip, pkt->buf.data);
-    kind = kind_of(status, ip.version == 6);
-    if (kind == 0 || !may_tell(&ip, &flow, status == IPSEC_ERR_TOO_BIG)) {
-        return 0;
-    }
-    len = ip.len + ICMP_HDR + (ip.version == 6 ? IP6_HDR : IP4_HDR);
-    at = ip.version == 6 ? IP6_LEN : IP4_LEN;
-    len = len < at ? len : at;
-    if (len > out_len) {
-        return 0;
-    }
-    at = header_write(out, len, from, &flow.local);
-    memset(out + at, 0, ICMP_HDR);
-    put16(out + at, kind);
-    if (status == IPSEC_ERR_TOO_BIG) {
-        put16(out + at + 6, pkt->mtu); /* of IPv6, the low half */
-    }
-    memcpy(out + at + ICMP_HDR, pkt->buf.data, len - at - ICMP_HDR);
     if (ip.version == 6) {
-        sum = ipsec_sum_pseudo(out, PROTO_ICMPV6, len - at);
+        hdr = IP6_HDR;
+        most = IP6_LEN;
     }
-    put16(out + at + 2,
-          ipsec_sum_fold(ipsec_sum_add(sum, out + at, len - at)));
+    len = ip.len + ICMP_HDR + hdr;
+    len = len < most ? len : most;
+    kind = kind_of(status, ip.version == 6);
+    ipsec_flow_fill(&flow, IPSEC_OUT, &ip, pkt->buf.data);
+    if (len > out_len || kind == 0 ||
+        !may_tell(&ip, &flow, status == IPSEC_ERR_TOO_BIG)) {
+        return 0;
+    }
+    header_write(out, hdr, len, from, &flow.local);
+    error_write(out, hdr, len, kind, pkt);
     return len;
 }
 

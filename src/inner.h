@@ -118,6 +118,11 @@ uint16_t ipsec_sum_fold(uint32_t sum);
  * at `ip` (RFC 9293 section 3.1, RFC 8200 section 8.1). */
 uint32_t ipsec_sum_pseudo(const uint8_t *ip, uint8_t proto, size_t len);
 
+/* The checksum of the `len` bytes that follow on the `off` bytes of headers at
+ * `ip`, with the pseudo header unless `proto` is ICMPv4. */
+uint16_t ipsec_sum_whole(const uint8_t *ip, size_t off, uint8_t proto,
+                         size_t len);
+
 #endif
 
 /* flow.c */

@@ -247,8 +247,9 @@ headers_copy(struct ipsec_reass_slot *slot, const struct piece *piece)
     uint8_t *to = piece->payload - piece->hdr;
 
     memcpy(to, piece->p, piece->hdr);
-    /* without the Fragment header; of IPv4, byte 0 is copied once more */
-    to[piece->ip.fh_nh] = piece->p[piece->ip.fh];
+    if (piece->ip.version == 6) {
+        to[piece->ip.fh_nh] = piece->p[piece->ip.fh];
+    }
     slot->hdr = (uint16_t)piece->hdr;
 }
 

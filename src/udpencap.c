@@ -137,8 +137,7 @@ ipsec_sum_renew(struct ipsec_buf *buf)
         len = get16(p + 4);
     }
     put16(p + at, 0);
-    sum = ipsec_sum_fold(ipsec_sum_add(
-        ipsec_sum_pseudo(buf->data, ip.proto, len), p, len));
+    sum = ipsec_sum_whole(buf->data, ip.off, ip.proto, len);
     if (sum == 0 && ip.proto == PROTO_UDP) {
         sum = 0xffff; /* 0 is "none" (RFC 768) */
     }
