@@ -45,12 +45,12 @@ int
 ipsec_ah_covers(const struct ipsec_sa *sa, const uint8_t *p, size_t hdr)
 {
     uint8_t copy[IPSEC_AAD_MAX];
-    size_t n;
 
     if (hdr == (p[0] >> 4 == 4 ? IP4_HDR : IP6_HDR)) {
         return IPSEC_OK; /* nothing in it that could not */
     }
-    return ipsec_ip_mask(copy, sizeof copy - ipsec_ah_len(sa), &n, p, hdr);
+    return ipsec_ip_mask(copy, sizeof copy - ipsec_ah_len(sa), p, hdr) != 0
+        ? IPSEC_OK : IPSEC_ERR_MALFORMED;
 }
 
 /* The same, as an AH itself has it. */
@@ -68,12 +68,12 @@ op_set(struct ipsec_pkt *pkt, const struct ipsec_sa *sa, size_t hdr,
 {
     struct ipsec_op *op = &pkt->op;
     uint8_t *ah = pkt->buf.data + hdr;
-    size_t n, ah_len = ipsec_ah_len(sa);
-    int rc = ipsec_ip_mask(pkt->aad, sizeof pkt->aad - ah_len, &n,
-                           pkt->buf.data, hdr);
+    size_t ah_len = ipsec_ah_len(sa);
+    size_t n = ipsec_ip_mask(pkt->aad, sizeof pkt->aad - ah_len,
+                             pkt->buf.data, hdr);
 
-    if (rc != IPSEC_OK) {
-        return rc;
+    if (n == 0) {
+        return IPSEC_ERR_MALFORMED;
     }
     memcpy(pkt->aad + n, ah, ah_len);
     memset(pkt->aad + n + icv_at(sa), 0, sa->icv_len);

@@ -128,16 +128,15 @@ ipsec_addr_pair(const struct ipsec_addr *a, const struct ipsec_addr *b)
 #ifndef IPSEC_NO_AH
 
 /* see inner.h */
-int
-ipsec_ip_mask(uint8_t *to, size_t room, size_t *n, const uint8_t *p,
-              size_t hdr)
+size_t
+ipsec_ip_mask(uint8_t *to, size_t room, const uint8_t *p, size_t hdr)
 {
     if (hdr > room) {
-        return IPSEC_ERR_MALFORMED;
+        return 0;
     }
-    *n = hdr;
-    return p[0] >> 4 == 4 ? ipsec_ip4_mask(to, p, hdr)
-                          : ipsec_ip6_mask(to, n, p, hdr);
+    memcpy(to, p, hdr);
+    return p[0] >> 4 == 4 ? ipsec_ip4_mask(to, hdr)
+                          : ipsec_ip6_mask(to, hdr);
 }
 
 #endif

@@ -96,13 +96,14 @@ void ipsec_ip6_set_tos(uint8_t *p, uint8_t tos);
 /*
  * Copy the `hdr` bytes of headers at `p` to `to`, which has `room`, as AH sees
  * them (RFC 4302 section 3.3.3.1): what changes on the way is zero, what the
- * far end will see differently is as it will be. IPSEC_OK, `*n` bytes of it,
- * or IPSEC_ERR_MALFORMED: can't be told, or more than there is room for.
+ * far end will see differently is as it will be. Bytes of it; 0: can't be told,
+ * or more than there is room for.
  */
-int ipsec_ip_mask(uint8_t *to, size_t room, size_t *n, const uint8_t *p,
-                  size_t hdr);
-int ipsec_ip4_mask(uint8_t *to, const uint8_t *p, size_t hdr);
-int ipsec_ip6_mask(uint8_t *to, size_t *n, const uint8_t *p, size_t hdr);
+size_t ipsec_ip_mask(uint8_t *to, size_t room, const uint8_t *p, size_t hdr);
+
+/* ... of one family, in the copy at `to`. */
+size_t ipsec_ip4_mask(uint8_t *to, size_t hdr);
+size_t ipsec_ip6_mask(uint8_t *to, size_t hdr);
 
 /* checksum.c: one's complement sum of 16-bit words (RFC 1071), complemented. */
 uint16_t ipsec_checksum(const uint8_t *p, size_t len);

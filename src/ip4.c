@@ -114,61 +114,53 @@ ipsec_ip4_option(const uint8_t *opt, size_t room)
 #define OPT_LSRR  131
 #define OPT_SSRR  137
 
-/* Options that nobody changes on the way (RFC 4302 appendix A1): security,
- * extended security, commercial security, router alert, sender-directed
- * multi-destination delivery. */
+/* Options that nobody changes on the way (RFC 4302 appendix A1): no operation,
+ * security, extended security, commercial security, router alert,
+ * sender-directed multi-destination delivery. */
 static int
 is_immutable(uint8_t type)
 {
-    return type == 130 || type == 133 || type == 134 || type == 148 ||
-           type == 149;
+    return type == IP4_OPT_NOP || type == 130 || type == 133 ||
+           type == 134 || type == 148 || type == 149;
 }
 
 /* A source route: where it has not been followed to its end, the last address
- * in it is where the packet will have arrived. */
+ * in it is where the packet will have arrived. 0: malformed. */
 static int
 route_follow(uint8_t *to, const uint8_t *opt, size_t len)
 {
     if (len < 3 || opt[2] < 4 || opt[2] > len + 1) {
-        return IPSEC_ERR_MALFORMED;
+        return 0;
     }
     if (len >= 7 && opt[2] <= len - 3) {
         memcpy(to + 16, opt + len - 4, 4);
     }
-    return IPSEC_OK;
-}
-
-/* Zero the mutable ones whole, type and length too. */
-static int
-options_mask(uint8_t *to, const uint8_t *p, size_t hdr)
-{
-    size_t at = IP4_HDR, len;
-
-    for (; at < hdr && p[at] != IP4_OPT_END; at += len) {
-        len = ipsec_ip4_option(p + at, hdr - at);
-        if (len == 0) {
-            return IPSEC_ERR_MALFORMED;
-        }
-        if ((p[at] == OPT_LSRR || p[at] == OPT_SSRR) &&
-            route_follow(to, p + at, len) != IPSEC_OK) {
-            return IPSEC_ERR_MALFORMED;
-        }
-        if (p[at] != IP4_OPT_NOP && !is_immutable(p[at])) {
-            memset(to + at, 0, len);
-        }
-    }
-    return IPSEC_OK;
+    return 1;
 }
 
 /* see inner.h */
-int
-ipsec_ip4_mask(uint8_t *to, const uint8_t *p, size_t hdr)
+size_t
+ipsec_ip4_mask(uint8_t *to, size_t hdr)
 {
-    memcpy(to, p, hdr);
+    size_t at = IP4_HDR, len;
+    uint8_t type, *opt;
+
     to[1] = 0;             /* DSCP and ECN */
     memset(to + 6, 0, 3);  /* flags, fragment offset, TTL */
     memset(to + 10, 0, 2); /* checksum */
-    return options_mask(to, p, hdr);
+    for (; at < hdr && to[at] != IP4_OPT_END; at += len) {
+        opt = to + at;
+        type = opt[0];
+        len = ipsec_ip4_option(opt, hdr - at);
+        if (len == 0 || ((type == OPT_LSRR || type == OPT_SSRR) &&
+                         !route_follow(to, opt, len))) {
+            return 0;
+        }
+        if (!is_immutable(type)) {
+            memset(opt, 0, len); /* type and length, too */
+        }
+    }
+    return hdr;
 }
 
 #endif

@@ -134,7 +134,7 @@ ipsec_ip6_set_tos(uint8_t *p, uint8_t tos)
 #define OPT_MUTABLE  0x20 /* may change on the way (RFC 8200 section 4.2) */
 #define ROUTING_HOME    2 /* type 2 (RFC 6275 section 6.4) */
 
-/* Of options, zero the data of those that may change. */
+/* Of options, zero the data of those that may change. 0: malformed. */
 static int
 options_mask(uint8_t *h, size_t len)
 {
@@ -146,71 +146,75 @@ options_mask(uint8_t *h, size_t len)
             continue;
         }
         if (len - at < 2 || h[at + 1] > len - at - 2) {
-            return IPSEC_ERR_MALFORMED;
+            return 0;
         }
         n = (size_t)h[at + 1] + 2;
         if (h[at] & OPT_MUTABLE) {
             memset(h + at + 2, 0, n - 2);
         }
     }
-    return IPSEC_OK;
+    return 1;
 }
 
 /* A routing header as it arrives at the end of the route. Where the route has
- * not been followed, only one type says what that is. */
+ * not been followed, only one type says what that is; 0: another. */
 static int
 routing_mask(uint8_t *ip, uint8_t *h, size_t len)
 {
-    uint8_t via[16];
+    uint8_t via;
+    size_t i;
 
     if (h[3] == 0) {
-        return IPSEC_OK;
+        return 1;
     }
     if (h[2] != ROUTING_HOME || h[3] != 1 || len != 24) {
-        return IPSEC_ERR_MALFORMED;
+        return 0;
     }
-    memcpy(via, ip + 24, 16);
-    memcpy(ip + 24, h + 8, 16);
-    memcpy(h + 8, via, 16);
+    for (i = 8; i < 24; i++) {
+        via = ip[i + 16];
+        ip[i + 16] = h[i];
+        h[i] = via;
+    }
     h[3] = 0;
-    return IPSEC_OK;
+    return 1;
 }
 
-/* A fragment header that cuts nothing off: as if it were not there, which is
- * how a receiver that reassembles first sees it (RFC 6946). `at` is where. */
+/* A fragment header at `h` that cuts nothing off, with `len` bytes behind it:
+ * as if it were not there, which is how a receiver that reassembles first sees
+ * it (RFC 6946). */
 static void
-fragment_mask(uint8_t *to, size_t *n, size_t at, size_t nh)
+fragment_mask(uint8_t *ip, uint8_t *nh, uint8_t *h, size_t len)
 {
-    to[nh] = to[at];
-    memmove(to + at, to + at + 8, *n - at - 8);
-    *n -= 8;
-    put16(to + 4, (uint32_t)get16(to + 4) - 8);
+    *nh = h[0];
+    memmove(h, h + 8, len);
+    put16(ip + 4, (uint32_t)get16(ip + 4) - 8);
 }
 
 /* see inner.h */
-int
-ipsec_ip6_mask(uint8_t *to, size_t *n, const uint8_t *p, size_t hdr)
+size_t
+ipsec_ip6_mask(uint8_t *to, size_t hdr)
 {
-    size_t at = IP6_HDR, nh = 6, len;
-    int rc = IPSEC_OK;
+    uint8_t *nh = to + 6, *h;
+    size_t at = IP6_HDR, len;
 
-    memcpy(to, p, hdr);
-    to[0] = 0x60;          /* DSCP, ECN, flow label */
-    memset(to + 1, 0, 3);
-    to[7] = 0;             /* hop limit */
-    *n = hdr;
-    while (at < *n && rc == IPSEC_OK) {
-        if (to[nh] == PROTO_FRAGMENT) {
-            fragment_mask(to, n, at, nh);
+    put32(to, (uint32_t)6 << 28); /* DSCP, ECN, flow label */
+    to[7] = 0;                    /* hop limit */
+    while (at < hdr) {
+        h = to + at;
+        if (*nh == PROTO_FRAGMENT) {
+            hdr -= 8;
+            fragment_mask(to, nh, h, hdr - at);
             continue;
         }
-        len = ((size_t)to[at + 1] + 1) * 8;
-        rc = to[nh] == PROTO_ROUTING ? routing_mask(to, to + at, len)
-                                     : options_mask(to + at, len);
-        nh = at;
+        len = ((size_t)h[1] + 1) * 8;
+        if (!(*nh == PROTO_ROUTING ? routing_mask(to, h, len)
+                                   : options_mask(h, len))) {
+            return 0;
+        }
+        nh = h;
         at += len;
     }
-    return rc;
+    return hdr;
 }
 
 #endif
