@@ -94,8 +94,8 @@ ipsec_dummy(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
     ipsec_pkt_reset(pkt);
     pkt->buf.len = 0;
     memset(&flow, 0, sizeof flow);
-    flow.local = sa->local;
-    flow.remote = sa->remote;
+    memcpy(&flow, (const uint8_t *)sa + offsetof(struct ipsec_sa, local),
+           FLOW_ADDRS);
     flow.proto = PROTO_NONE;
     if (sa->dir != IPSEC_OUT || sa->proto != IPSEC_PROTO_ESP ||
         sa->state != IPSEC_SA_MATURE) {

@@ -131,6 +131,11 @@ uint16_t ipsec_sum_whole(const uint8_t *ip, size_t off, uint8_t proto,
 /* Header of the packet in `buf`: IPSEC_OK or IPSEC_ERR_MALFORMED. */
 int ipsec_ip_parse(struct ipsec_ip *ip, const struct ipsec_buf *buf);
 
+/* Bytes of the two addresses that a flow begins with, and that stand so in an
+ * SA and in slots for fragments. Of a packet's flow, what IPv4 leaves of them is
+ * zero. */
+#define FLOW_ADDRS (2 * sizeof(struct ipsec_addr))
+
 /* Its selectors. */
 void ipsec_flow_fill(struct ipsec_flow *flow, int dir,
                      const struct ipsec_ip *ip, const uint8_t *p);
@@ -462,11 +467,6 @@ int ipsec_udp_opened(struct ipsec *ips, struct ipsec_pkt *pkt,
  * it may not go there.
  */
 #ifndef IPSEC_NO_FRAGMENTS
-
-/* Bytes of the two addresses that a flow begins with, as slots for fragments
- * have them: of a packet's flow, what IPv4 leaves of them is zero. */
-#define FLOW_ADDRS (2 * sizeof(struct ipsec_addr))
-
 void ipsec_frag_note(const struct ipsec *ips, int dir,
                      const struct ipsec_ip *ip, const struct ipsec_flow *flow,
                      size_t layers);

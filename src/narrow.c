@@ -26,16 +26,23 @@ ipsec_spd_narrow(struct ipsec_policy *narrow,
 #define SEL_ALL   (IPSEC_SEL_LOCAL_PORT | IPSEC_SEL_REMOTE_PORT |             \
                    IPSEC_SEL_PROTO_OPAQUE | IPSEC_SEL_NAME)
 
-/* Are there ports that are OPAQUE, or else that are values? */
-static int
-has_ports(const struct ipsec_selector *s, int opaque)
+#define PORT_VALUE  1u /* what kinds of ports a selector asks for */
+#define PORT_OPAQUE 2u
+
+static unsigned
+ports_of(const struct ipsec_selector *s)
 {
-    return ((s->set & IPSEC_SEL_LOCAL_PORT) &&
-            ipsec_port_opaque(s->local_port_lo,
-                              s->local_port_hi) == opaque) ||
-           ((s->set & IPSEC_SEL_REMOTE_PORT) &&
-            ipsec_port_opaque(s->remote_port_lo,
-                              s->remote_port_hi) == opaque);
+    unsigned kinds = 0;
+
+    if (s->set & IPSEC_SEL_LOCAL_PORT) {
+        kinds |= ipsec_port_opaque(s->local_port_lo, s->local_port_hi)
+            ? PORT_OPAQUE : PORT_VALUE;
+    }
+    if (s->set & IPSEC_SEL_REMOTE_PORT) {
+        kinds |= ipsec_port_opaque(s->remote_port_lo, s->remote_port_hi)
+            ? PORT_OPAQUE : PORT_VALUE;
+    }
+    return kinds;
 }
 
 /* see inner.h */
@@ -53,7 +60,7 @@ ipsec_pfp_valid(const struct ipsec_policy *policy)
         return IPSEC_ERR_ARG;
     }
     if ((policy->pfp & PFP_PORTS) != 0 &&
-        (has_ports(s, 1) ||
+        ((ports_of(s) & PORT_OPAQUE) != 0 ||
          ((policy->pfp & IPSEC_PFP_PROTO) == 0 &&
           !ipsec_proto_has_selector(s->proto)))) {
         return IPSEC_ERR_PORTS;
@@ -111,7 +118,7 @@ ports_take(struct ipsec_selector *s, unsigned pfp,
         return IPSEC_OK; /* there is none to fill in */
     }
     if (flow->opaque) {
-        return (pfp & PFP_PORTS) != 0 || has_ports(s, 0)
+        return (pfp & PFP_PORTS) != 0 || (ports_of(s) & PORT_VALUE) != 0
             ? IPSEC_ERR_SELECTOR : IPSEC_OK;
     }
     if (pfp & IPSEC_PFP_LOCAL_PORT) {
@@ -125,39 +132,45 @@ ports_take(struct ipsec_selector *s, unsigned pfp,
     return IPSEC_OK;
 }
 
+/* The selector `s`, that of `policy`, for this packet. */
+static int
+selector_take(struct ipsec_selector *s, const struct ipsec_policy *policy,
+              const struct ipsec_flow *flow)
+{
+    unsigned pfp = policy->pfp;
+    int rc;
+
+    *s = policy->sel;
+    if (s->set & IPSEC_SEL_NAME) {
+        /* the address that the name stands for (section 4.4.1.1) */
+        pfp |= IPSEC_PFP_REMOTE;
+        s->set &= (uint8_t)~IPSEC_SEL_NAME;
+    }
+    addrs_take(s, pfp, flow);
+    rc = proto_take(s, pfp, flow);
+    return rc == IPSEC_OK ? ports_take(s, pfp, flow) : rc;
+}
+
 /* see spd.h */
 int
 ipsec_spd_narrow(struct ipsec_policy *narrow,
                  const struct ipsec_policy *policy,
                  const struct ipsec_flow *flow)
 {
-    struct ipsec_selector s = policy->sel;
-    unsigned pfp = policy->pfp;
-    int rc;
+    struct ipsec_selector s;
+    int rc = selector_take(&s, policy, flow);
 
-    if (s.set & IPSEC_SEL_NAME) {
-        /* the address that the name stands for (section 4.4.1.1) */
-        pfp |= IPSEC_PFP_REMOTE;
-        s.set &= (uint8_t)~IPSEC_SEL_NAME;
-    }
-    addrs_take(&s, pfp, flow);
-    rc = proto_take(&s, pfp, flow);
-    if (rc == IPSEC_OK) {
-        rc = ports_take(&s, pfp, flow);
-    }
     if (rc != IPSEC_OK) {
         return rc;
     }
-    memset(narrow, 0, sizeof *narrow);
+    *narrow = *policy;
     narrow->sel = s;
-    narrow->action = policy->action;
-    narrow->dir = policy->dir;
-    narrow->proto = policy->proto;
-    narrow->mode = policy->mode;
-    narrow->flags = policy->flags;
-    narrow->priority = policy->priority;
-    narrow->outer = policy->outer;
-    narrow->user = policy->user;
+    narrow->pfp = 0;
+    narrow->reqid = 0;
+    narrow->linked = 0;
+    narrow->tuple = 0;
+    narrow->age = 0;
+    narrow->next = NULL;
     return IPSEC_OK;
 }
 
@@ -166,10 +179,9 @@ int
 ipsec_pfp_check(const struct ipsec_policy *policy,
                 const struct ipsec_flow *flow)
 {
-    struct ipsec_policy narrow;
+    struct ipsec_selector s;
 
-    return policy->pfp == 0 ? IPSEC_OK
-                            : ipsec_spd_narrow(&narrow, policy, flow);
+    return policy->pfp == 0 ? IPSEC_OK : selector_take(&s, policy, flow);
 }
 
 #endif

@@ -31,12 +31,13 @@ static size_t
 mtu_of(const struct ipsec_netif *nif, const struct ipsec_pkt *pkt)
 {
     size_t least = pkt->buf.data[0] >> 4 == 6 ? IP6_MIN_MTU : IP4_MIN_MTU;
-    const struct ipsec_sa *sa = NULL;
+    const struct ipsec_sa *sa;
 
-    if (pkt->layers > 0 && nif->frag != NULL) {
-        sa = pkt->sa[pkt->layers - 1];
+    if (pkt->layers == 0 || nif->frag == NULL) {
+        return nif->mtu;
     }
-    if (sa == NULL || sa->mtu == 0) {
+    sa = pkt->sa[pkt->layers - 1];
+    if (sa->mtu == 0) {
         return nif->mtu;
     }
     least = sa->mtu > least ? sa->mtu : least;
@@ -67,41 +68,41 @@ send_cut(struct ipsec_netif *nif, struct ipsec_pkt *pkt, size_t mtu)
     }
 }
 
-/* ipsec_outbound() has answered `rc`. */
-static void
-out_end(struct ipsec_netif *nif, struct ipsec_pkt *pkt, int rc)
+/* Send it, whole or in pieces. IPSEC_OK, or why not. */
+static int
+pkt_send(struct ipsec_netif *nif, struct ipsec_pkt *pkt)
 {
-    size_t mtu;
+    size_t mtu = mtu_of(nif, pkt);
+    int rc;
 
-    if (rc == IPSEC_PENDING) {
-        return;
-    }
-    mtu = rc >= 0 ? mtu_of(nif, pkt) : 0;
-    if (mtu != 0 && pkt->buf.len > mtu) {
-        rc = send_cut(nif, pkt, mtu);
-        if (rc == IPSEC_ERR_TOO_BIG) {
-            pkt->mtu = (uint16_t)mtu;
-        }
-    } else if (rc >= 0) {
+    if (mtu == 0 || pkt->buf.len <= mtu) {
         nif->transmit(nif->user, pkt, &pkt->buf);
+        return IPSEC_OK;
     }
-    if (rc < 0) {
-        nif->drop(nif->user, pkt, rc);
+    rc = send_cut(nif, pkt, mtu);
+    if (rc == IPSEC_ERR_TOO_BIG) {
+        pkt->mtu = (uint16_t)mtu;
     }
-    finish(nif, pkt);
+    return rc;
 }
 
-/* ipsec_inbound() has answered `rc`. */
+/* The answer is `rc`, be it of ipsec_inbound(), ipsec_outbound() or, ahead of
+ * them, ipsec_reass(). */
 static void
-in_end(const struct ipsec_netif *nif, struct ipsec_pkt *pkt, int rc)
+end(struct ipsec_netif *nif, struct ipsec_pkt *pkt, int in, int rc)
 {
     if (rc == IPSEC_PENDING) {
         return;
     }
+    if (rc >= 0 && rc != IPSEC_CONSUMED) {
+        if (in) {
+            nif->deliver(nif->user, pkt);
+        } else {
+            rc = pkt_send(nif, pkt);
+        }
+    }
     if (rc < 0) {
         nif->drop(nif->user, pkt, rc);
-    } else if (rc != IPSEC_CONSUMED) {
-        nif->deliver(nif->user, pkt);
     }
     finish(nif, pkt);
 }
@@ -151,11 +152,7 @@ ipsec_netif_output(struct ipsec_netif *nif, struct ipsec_pkt *pkt)
     if (rc == IPSEC_OK) {
         rc = ipsec_outbound(nif->ips, pkt);
     }
-    if (rc == IPSEC_CONSUMED) {
-        finish(nif, pkt);
-    } else {
-        out_end(nif, pkt, rc);
-    }
+    end(nif, pkt, 0, rc);
 }
 
 /* see netif.h */
@@ -171,7 +168,7 @@ ipsec_netif_input(struct ipsec_netif *nif, struct ipsec_pkt *pkt)
     if (rc == IPSEC_OK) {
         rc = ipsec_inbound(nif->ips, pkt);
     }
-    in_end(nif, pkt, rc);
+    end(nif, pkt, 1, rc);
 }
 
 /* see netif.h */
@@ -179,13 +176,8 @@ void
 ipsec_netif_resume(struct ipsec_netif *nif, struct ipsec_pkt *pkt, int result)
 {
     int in = pkt->op.open;
-    int rc = ipsec_resume(nif->ips, pkt, result);
 
-    if (in) {
-        in_end(nif, pkt, rc);
-    } else {
-        out_end(nif, pkt, rc);
-    }
+    end(nif, pkt, in, ipsec_resume(nif->ips, pkt, result));
 }
 
 #else
