@@ -3,34 +3,68 @@
 #define IPSEC_WIRE_H
 
 #include <stdint.h>
+#include <string.h>
 
-/* Big-endian load and store, at any alignment. */
+/* Big-endian load and store, at any alignment. Where the processor does it at
+ * once, gcc finds that out by itself when it loads, but not, at -Os or of 16
+ * bits, when it stores. */
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && \
+    (defined(__ARM_FEATURE_UNALIGNED) || defined(__x86_64__))
+#define SWAPS_BYTES 1
+#else
+#define SWAPS_BYTES 0
+#endif
 
 static inline uint16_t
 get16(const uint8_t *p)
 {
+#if SWAPS_BYTES
+    uint16_t v;
+
+    memcpy(&v, p, sizeof v);
+    return __builtin_bswap16(v);
+#else
     return (uint16_t)(p[0] << 8 | p[1]);
+#endif
 }
 
 static inline uint32_t
 get32(const uint8_t *p)
 {
+#if SWAPS_BYTES
+    uint32_t v;
+
+    memcpy(&v, p, sizeof v);
+    return __builtin_bswap32(v);
+#else
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
            (uint32_t)p[2] << 8 | p[3];
+#endif
 }
 
 static inline void
 put16(uint8_t *p, uint32_t v)
 {
+#if SWAPS_BYTES
+    uint16_t big = __builtin_bswap16((uint16_t)v);
+
+    memcpy(p, &big, sizeof big);
+#else
     p[0] = (uint8_t)(v >> 8);
     p[1] = (uint8_t)v;
+#endif
 }
 
 static inline void
 put32(uint8_t *p, uint32_t v)
 {
+#if SWAPS_BYTES
+    v = __builtin_bswap32(v);
+    memcpy(p, &v, sizeof v);
+#else
     put16(p, v >> 16);
     put16(p + 2, v);
+#endif
 }
 
 static inline void
