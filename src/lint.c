@@ -19,7 +19,6 @@
 
 #define OPAQUE_PORT  65536u /* beside the 65,536 that can be seen */
 #define OPAQUE_NEXT  256u
-#define MOBILITY     135u
 
 #define PORT_IKE     500u
 #define PORT_NATT    4500u
@@ -35,6 +34,14 @@ struct lint {
 
 struct span {
     uint32_t lo, hi;
+};
+
+/* A selector as it is compared with another: the local side of one and the
+ * remote side of one, which is the same as a rule; or `swap`, the remote side
+ * and the local side, as the other end would say it. */
+struct view {
+    const struct ipsec_selector *local, *remote;
+    int swap;
 };
 
 static void
@@ -91,20 +98,34 @@ next_span(const struct ipsec_selector *s)
                    0, OPAQUE_NEXT);
 }
 
+static struct view
+view_of(const struct ipsec_selector *s, int swap)
+{
+    struct view v;
+
+    v.local = v.remote = s;
+    v.swap = swap;
+    return v;
+}
+
 /* Type and code stand in both ports, and may be asked for in either. */
 static int
 has_types(uint8_t proto)
 {
-    return proto == PROTO_ICMP || proto == PROTO_ICMPV6 || proto == MOBILITY;
+    return proto == PROTO_ICMP || proto == PROTO_ICMPV6 || proto == PROTO_MOBILITY;
 }
 
 static struct span
-port_span(const struct ipsec_selector *s, int remote)
+port_span(const struct view *v, int remote)
 {
-    unsigned own = remote ? IPSEC_SEL_REMOTE_PORT : IPSEC_SEL_LOCAL_PORT;
+    const struct ipsec_selector *s = remote ? v->remote : v->local;
+    unsigned own;
     struct span span;
 
+    remote ^= v->swap;
+    own = remote ? IPSEC_SEL_REMOTE_PORT : IPSEC_SEL_LOCAL_PORT;
     if ((s->set & own) == 0 && has_types(s->proto)) {
+        s = v->local == s ? v->remote : v->local;
         remote = !remote;
         own ^= IPSEC_SEL_REMOTE_PORT | IPSEC_SEL_LOCAL_PORT;
     }
@@ -113,55 +134,42 @@ port_span(const struct ipsec_selector *s, int remote)
     if ((s->set & own) == 0) {
         span.lo = 0;
         span.hi = OPAQUE_PORT;
-    } else if (span.lo == 65535 && span.hi == 0) {
+    } else if (ipsec_port_opaque((uint16_t)span.lo, (uint16_t)span.hi)) {
         span.lo = span.hi = OPAQUE_PORT;
     }
     return span;
 }
 
 static unsigned
-ports_relate(const struct ipsec_selector *a, const struct ipsec_selector *b)
+ports_relate(const struct ipsec_selector *a, const struct view *b)
 {
-    return span_relate(port_span(a, 0), port_span(b, 0)) &
-           span_relate(port_span(a, 1), port_span(b, 1));
+    struct view v = view_of(a, 0);
+
+    return span_relate(port_span(&v, 0), port_span(b, 0)) &
+           span_relate(port_span(&v, 1), port_span(b, 1));
 }
 
 static unsigned
-next_relate(const struct ipsec_selector *a, const struct ipsec_selector *b)
+next_relate(const struct ipsec_selector *a, const struct view *b)
 {
-    return span_relate(next_span(a), next_span(b));
+    return span_relate(next_span(a), next_span(b->local));
 }
 
 static unsigned
-addr_relate(const struct ipsec_selector *a, const struct ipsec_selector *b)
+addr_relate(const struct ipsec_selector *a, const struct view *b)
 {
-    return span_relate(span_of(a->version, 4, 6), span_of(b->version, 4, 6)) &
-           prefix_relate(&a->local, &b->local) &
-           prefix_relate(&a->remote, &b->remote);
+    return span_relate(span_of(a->version, 4, 6),
+                       span_of(b->local->version, 4, 6)) &
+           prefix_relate(&a->local, b->swap ? &b->local->remote
+                                            : &b->local->local) &
+           prefix_relate(&a->remote, b->swap ? &b->remote->local
+                                             : &b->remote->remote);
 }
 
 static unsigned
-relate(const struct ipsec_selector *a, const struct ipsec_selector *b)
+relate(const struct ipsec_selector *a, const struct view *b)
 {
     return addr_relate(a, b) & next_relate(a, b) & ports_relate(a, b);
-}
-
-/* As the other end would say it. */
-static struct ipsec_selector
-mirror(const struct ipsec_selector *s)
-{
-    struct ipsec_selector m = *s;
-
-    m.local = s->remote;
-    m.remote = s->local;
-    m.local_port_lo = s->remote_port_lo;
-    m.local_port_hi = s->remote_port_hi;
-    m.remote_port_lo = s->local_port_lo;
-    m.remote_port_hi = s->local_port_hi;
-    m.set &= (uint8_t)~(IPSEC_SEL_LOCAL_PORT | IPSEC_SEL_REMOTE_PORT);
-    m.set |= (s->set & IPSEC_SEL_LOCAL_PORT) ? IPSEC_SEL_REMOTE_PORT : 0;
-    m.set |= (s->set & IPSEC_SEL_REMOTE_PORT) ? IPSEC_SEL_LOCAL_PORT : 0;
-    return m;
 }
 
 /* Is `a` asked before `b`, of the same SPD? */
@@ -191,7 +199,7 @@ is_protect(const struct ipsec_policy *p)
 /* A policy of our set, and of the SPD of `p`, for all of `sel`. */
 static const struct ipsec_policy *
 covering(const struct lint *l, const struct ipsec_policy *p,
-         const struct ipsec_selector *sel, int dir, unsigned how)
+         const struct view *sel, int dir, unsigned how)
 {
     const struct ipsec_policy *q = NULL;
 
@@ -249,12 +257,12 @@ static const struct ipsec_policy *
 counterpart(const struct lint *l, const struct ipsec_policy *p, int dir)
 {
     const struct ipsec_policy *q = NULL, *best = NULL;
-    struct ipsec_selector m;
+    struct view m;
 
     while ((q = ipsec_spd_next(l->theirs, q)) != NULL) {
         if ((q->dir & (dir ^ (IPSEC_IN | IPSEC_OUT))) != 0 && is_live(q) &&
             (best == NULL || before(q, best))) {
-            m = mirror(&q->sel);
+            m = view_of(&q->sel, 1);
             if (relate(&p->sel, &m) & COVERED) {
                 best = q;
             }
@@ -278,13 +286,14 @@ partial(struct lint *l, const struct ipsec_policy *p, int dir,
         const struct ipsec_policy *best)
 {
     const struct ipsec_policy *q = NULL;
-    struct ipsec_selector m;
+    struct view m, same;
     unsigned how;
     size_t n = 0;
     int finding;
 
     while ((q = ipsec_spd_next(l->theirs, q)) != NULL) {
-        m = mirror(&q->sel);
+        same = view_of(&q->sel, 0);
+        m = view_of(&q->sel, 1);
         how = relate(&p->sel, &m);
         if (how == APART || (how & COVERED) != 0 || !is_live(q) ||
             (q->dir & (dir ^ (IPSEC_IN | IPSEC_OUT))) == 0 ||
@@ -296,7 +305,7 @@ partial(struct lint *l, const struct ipsec_policy *p, int dir,
         if (finding == 0) {
             finding = (how & COVERS) ? IPSEC_LINT_WIDER
                 : ports_relate(&p->sel, &m) != EQUAL &&
-                  ports_relate(&p->sel, &q->sel) == EQUAL
+                  ports_relate(&p->sel, &same) == EQUAL
                 ? IPSEC_LINT_PORTS : IPSEC_LINT_OVERLAP;
         }
         if (!is_repeat(l, q, dir)) {
@@ -312,12 +321,12 @@ partial(struct lint *l, const struct ipsec_policy *p, int dir,
 static int
 near_miss(const struct ipsec_policy *p, const struct ipsec_policy *q)
 {
-    struct ipsec_selector m = mirror(&q->sel);
+    struct view m = view_of(&q->sel, 1), same = view_of(&q->sel, 0);
 
     if (relate(&p->sel, &m) != APART) {
         return IPSEC_LINT_PEER_ONE_WAY;
     }
-    if (relate(&p->sel, &q->sel) == EQUAL) {
+    if (relate(&p->sel, &same) == EQUAL) {
         return IPSEC_LINT_COPIED;
     }
     if (addr_relate(&p->sel, &m) == APART || q->action != p->action) {
@@ -352,7 +361,7 @@ peer_check(struct lint *l, const struct ipsec_policy *p, int dir)
 {
     const struct ipsec_policy *best = counterpart(l, p, dir);
     size_t n = partial(l, p, dir, best);
-    struct ipsec_selector m;
+    struct view m;
 
     if (best == NULL) {
         if (n == 0) {
@@ -363,7 +372,7 @@ peer_check(struct lint *l, const struct ipsec_policy *p, int dir)
     } else if (action_finding(best) != 0) {
         tell(l, action_finding(best), p, best);
     } else {
-        m = mirror(&best->sel);
+        m = view_of(&best->sel, 1);
         if (relate(&p->sel, &m) != EQUAL) {
             tell(l, IPSEC_LINT_NARROWER, p, best);
         }
@@ -376,10 +385,15 @@ peer_check(struct lint *l, const struct ipsec_policy *p, int dir)
 static int
 dirs_of(const struct lint *l, const struct ipsec_policy *p)
 {
-    return (covering(l, p, &p->sel, IPSEC_OUT, AHEAD) == NULL
-            ? p->dir & IPSEC_OUT : 0) |
-           (covering(l, p, &p->sel, IPSEC_IN, AHEAD) == NULL
-            ? p->dir & IPSEC_IN : 0);
+    struct view all = view_of(&p->sel, 0);
+    int dir, dirs = p->dir;
+
+    for (dir = IPSEC_OUT; dir <= IPSEC_IN; dir++) {
+        if (covering(l, p, &all, dir, AHEAD) != NULL) {
+            dirs &= ~dir;
+        }
+    }
+    return dirs;
 }
 
 /* see lint.h */
@@ -408,8 +422,9 @@ static void
 way_check(struct lint *l, const struct ipsec_policy *p)
 {
     int other = p->dir ^ (IPSEC_IN | IPSEC_OUT);
+    struct view all = view_of(&p->sel, 0);
 
-    if (other != 0 && covering(l, p, &p->sel, other, 0) == NULL) {
+    if (other != 0 && covering(l, p, &all, other, 0) == NULL) {
         tell(l, IPSEC_LINT_ONE_WAY, p, NULL);
     }
 }
@@ -435,53 +450,47 @@ sa_check(struct lint *l, const struct ipsec_policy *p)
     }
 }
 
-/* Does a policy ahead of `p` (or any one, if `p` can't match it) let `sel`
- * pass in clear, both ways? */
+/* Does a policy ahead of `p` (or any one, if `p` can't match it) let a packet
+ * for `port` of the service `s` pass in clear, both ways? */
 static int
 has_bypass(const struct lint *l, const struct ipsec_policy *p,
-           const struct ipsec_selector *sel)
+           struct ipsec_selector *s, uint16_t port)
 {
-    int dir = IPSEC_IN | IPSEC_OUT, rival = relate(&p->sel, sel) != APART;
+    struct view sel = view_of(s, 0);
     const struct ipsec_policy *q = NULL;
+    int dir = IPSEC_IN | IPSEC_OUT, rival;
 
+    s->local_port_lo = s->local_port_hi = port;
+    rival = relate(&p->sel, &sel) != APART;
     while ((q = ipsec_spd_next(l->ours, q)) != NULL) {
         if (q->action == IPSEC_ACTION_BYPASS && is_live(q) &&
             q->sel.spd_id == p->sel.spd_id && (!rival || before(q, p)) &&
-            next_relate(&q->sel, sel) != APART &&
-            ports_relate(&q->sel, sel) != APART) {
+            next_relate(&q->sel, &sel) != APART &&
+            ports_relate(&q->sel, &sel) != APART) {
             dir &= ~q->dir;
         }
     }
     return dir == 0;
 }
 
-static struct ipsec_selector
-service(uint8_t version, uint8_t proto, uint16_t port)
-{
-    struct ipsec_selector s;
-
-    memset(&s, 0, sizeof s);
-    s.version = version;
-    s.proto = proto;
-    s.set = IPSEC_SEL_LOCAL_PORT;
-    s.local_port_lo = s.local_port_hi = port;
-    return s;
-}
-
 /* What must pass so that there can be keys, or a next hop. */
 static void
 clear_check(struct lint *l, const struct ipsec_policy *p)
 {
-    struct ipsec_selector ike = service(0, PROTO_UDP, PORT_IKE);
-    struct ipsec_selector natt = service(0, PROTO_UDP, PORT_NATT);
-    struct ipsec_selector nd = service(6, PROTO_ICMPV6, ND_SOLICIT);
+    struct ipsec_selector s;
+    struct view sel = view_of(&s, 0);
 
-    if (p->reqid == 0 &&
-        (!has_bypass(l, p, &ike) || !has_bypass(l, p, &natt))) {
+    memset(&s, 0, sizeof s);
+    s.set = IPSEC_SEL_LOCAL_PORT;
+    s.proto = PROTO_UDP;
+    if (p->reqid == 0 && (!has_bypass(l, p, &s, PORT_IKE) ||
+                          !has_bypass(l, p, &s, PORT_NATT))) {
         tell(l, IPSEC_LINT_NO_IKE, p, NULL);
     }
+    s.version = 6;
+    s.proto = PROTO_ICMPV6;
     if (p->sel.local.bits == 0 && p->sel.remote.bits == 0 &&
-        relate(&p->sel, &nd) != APART && !has_bypass(l, p, &nd)) {
+        !has_bypass(l, p, &s, ND_SOLICIT) && relate(&p->sel, &sel) != APART) {
         tell(l, IPSEC_LINT_NO_ND, p, NULL);
     }
 }
@@ -492,6 +501,7 @@ static void
 fragment_check(struct lint *l, const struct ipsec_policy *p)
 {
     struct ipsec_selector opaque = p->sel;
+    struct view sel = view_of(&opaque, 0);
 
     if ((p->sel.set & (IPSEC_SEL_LOCAL_PORT | IPSEC_SEL_REMOTE_PORT)) == 0 ||
         p->mode == IPSEC_MODE_TRANSPORT || has_types(p->sel.proto) ||
@@ -501,25 +511,10 @@ fragment_check(struct lint *l, const struct ipsec_policy *p)
     opaque.set = IPSEC_SEL_LOCAL_PORT | IPSEC_SEL_REMOTE_PORT;
     opaque.local_port_lo = opaque.remote_port_lo = 65535;
     opaque.local_port_hi = opaque.remote_port_hi = 0;
-    if ((relate(&p->sel, &opaque) & COVERS) == 0 &&
-        covering(l, p, &opaque, p->dir, 0) == NULL) {
+    if ((relate(&p->sel, &sel) & COVERS) == 0 &&
+        covering(l, p, &sel, p->dir, 0) == NULL) {
         tell(l, IPSEC_LINT_PORT_FRAGMENTS, p, NULL);
     }
-}
-
-/* The local side of one, the remote side of the other. */
-static struct ipsec_selector
-crossed(const struct ipsec_selector *local,
-        const struct ipsec_selector *remote)
-{
-    struct ipsec_selector s = *local;
-
-    s.remote = remote->remote;
-    s.remote_port_lo = remote->remote_port_lo;
-    s.remote_port_hi = remote->remote_port_hi;
-    s.set = (uint8_t)((local->set & ~IPSEC_SEL_REMOTE_PORT) |
-                      (remote->set & IPSEC_SEL_REMOTE_PORT));
-    return s;
 }
 
 /* Several policies of one reqid are one SA with several selector sets. Key
@@ -529,19 +524,21 @@ static void
 mix_check(struct lint *l, const struct ipsec_policy *p)
 {
     const struct ipsec_policy *q = NULL;
-    struct ipsec_selector a, b;
+    struct view a, b;
 
     while (p->reqid != 0 && (q = ipsec_spd_next(l->ours, q)) != NULL) {
         if (q == p) {
             return; /* the other half of the pairs is told from there */
         }
+        a = view_of(&p->sel, 0);
+        b = view_of(&q->sel, 0);
         if (is_protect(q) && q->reqid == p->reqid &&
             q->sel.version == p->sel.version &&
             q->sel.proto == p->sel.proto &&
-            port_span(&p->sel, 0).lo != OPAQUE_PORT &&
-            port_span(&q->sel, 0).lo != OPAQUE_PORT) {
-            a = crossed(&p->sel, &q->sel);
-            b = crossed(&q->sel, &p->sel);
+            port_span(&a, 0).lo != OPAQUE_PORT &&
+            port_span(&b, 0).lo != OPAQUE_PORT) {
+            a.remote = &q->sel;
+            b.remote = &p->sel;
             if (covering(l, p, &a, 0, REQID) == NULL ||
                 covering(l, p, &b, 0, REQID) == NULL) {
                 tell(l, IPSEC_LINT_MIX, p, q);
@@ -576,9 +573,11 @@ ipsec_lint_spd(const struct ipsec *ips, ipsec_lint_found *found, void *user)
 {
     struct lint l = { ips, NULL, found, user, 0, 0 };
     const struct ipsec_policy *p = NULL, *q;
+    struct view all;
 
     while ((p = ipsec_spd_next(ips, p)) != NULL) {
-        q = is_live(p) ? covering(&l, p, &p->sel, p->dir, AHEAD) : NULL;
+        all = view_of(&p->sel, 0);
+        q = is_live(p) ? covering(&l, p, &all, p->dir, AHEAD) : NULL;
         if (q != NULL) {
             tell(&l, IPSEC_LINT_SHADOWED, p, q);
         }
