@@ -166,78 +166,84 @@ ipsec_lint_keys(const struct ipsec_sa_params *a,
            keys_equal(a_key, b_key, a_len) ? BIT(IPSEC_LINT_SA_SAME_KEY) : 0;
 }
 
-/* In the order of enum ipsec_lint. */
-static const char *const texts[] = {
-    "?",
-    "the peer has this for one direction only: give its policy both",
-    "the peer has a copy of this policy: swap local and remote there",
-    "the peer protects other ports: local ports here are remote ones there",
-    "the peer protects another next layer protocol: use one on both sides",
-    "the peer has no policy for this: add the mirror image of ours there",
+/* In the order of enum ipsec_lint, one behind the other, which spares as many
+ * pointers. */
+static const char texts[] =
+    "?\0"
+    "the peer has this for one direction only: give its policy both\0"
+    "the peer has a copy of this policy: swap local and remote there\0"
+    "the peer protects other ports: local ports here are remote ones there\0"
+    "the peer protects another next layer protocol: use one on both sides\0"
+    "the peer has no policy for this: add the mirror image of ours there\0"
     "the peer lets this pass in clear, which we shall drop: protect it there, "
-    "or bypass it here",
-    "the peer discards this: protect it there, or raise that policy above",
-    "the peer protects only a part of this: narrow our policy, or widen its",
-    "the peer protects more than this: widen our policy, or narrow its",
-    "the peer's selectors overlap with these: make them equal",
-    "ESP on one side, AH on the other: choose one",
-    "transport mode on one side, tunnel mode on the other: choose one",
-    "bundles have different depths: give both the same layers, in one order",
+    "or bypass it here\0"
+    "the peer discards this: protect it there, or raise that policy above\0"
+    "the peer protects only a part of this: narrow our policy, or widen its\0"
+    "the peer protects more than this: widen our policy, or narrow its\0"
+    "the peer's selectors overlap with these: make them equal\0"
+    "ESP on one side, AH on the other: choose one\0"
+    "transport mode on one side, tunnel mode on the other: choose one\0"
+    "bundles have different depths: give both the same layers, in one order\0"
     "fragments behind the first are carried by one side only: set "
-    "IPSEC_POLICY_FRAGMENTS on both, or on none",
+    "IPSEC_POLICY_FRAGMENTS on both, or on none\0"
     "another policy takes all packets of this one: give this one a lower "
-    "priority number, or remove it",
-    "one direction is protected, the other is not: set both in dir",
+    "priority number, or remove it\0"
+    "one direction is protected, the other is not: set both in dir\0"
     "reqid 0 asks for an SA, and nobody listens: set ipsec_config.acquire, or "
-    "a reqid",
+    "a reqid\0"
     "no SA has this reqid, and nobody is asked for one: add it, or set "
-    "ipsec_config.acquire",
+    "ipsec_config.acquire\0"
     "the SA of this reqid is of another protocol or mode: each packet ends "
-    "with MODE",
+    "with MODE\0"
     "key exchange would have to wait for the keys it makes: BYPASS UDP ports "
-    "500 and 4500 both ways, with a lower priority number",
+    "500 and 4500 both ways, with a lower priority number\0"
     "neighbour discovery would be protected: BYPASS ICMPv6 types 133 to 137, "
-    "with a lower priority number",
+    "with a lower priority number\0"
     "fragments behind the first have no ports and will not match: add a "
-    "policy with OPAQUE or ANY ports (RFC 4301 section 7)",
+    "policy with OPAQUE or ANY ports (RFC 4301 section 7)\0"
     "local of one and remote of another policy of this reqid have none: key "
     "exchange negotiates each with each; use a reqid a policy (RFC 4301 "
-    "section 4.4.1.2)",
+    "section 4.4.1.2)\0"
     "AH and ESP together are discouraged: ESP alone does it (RFC 8221 "
-    "section 4)",
+    "section 4)\0"
     "transport mode's SA has one peer: give each peer its policy and reqid, "
-    "use reqid 0 with acquire, or tunnel mode",
-    "one end must be outbound, the other inbound",
-    "SPIs differ: the receiver chooses it, the sender uses it",
-    "ESP at one end, AH at the other",
-    "transport mode at one end, tunnel mode at the other",
-    "algorithms or lengths of keys differ",
-    "keys differ: every packet would end with AUTH",
-    "extended sequence numbers (IPSEC_SA_ESN) at one end only",
+    "use reqid 0 with acquire, or tunnel mode\0"
+    "one end must be outbound, the other inbound\0"
+    "SPIs differ: the receiver chooses it, the sender uses it\0"
+    "ESP at one end, AH at the other\0"
+    "transport mode at one end, tunnel mode at the other\0"
+    "algorithms or lengths of keys differ\0"
+    "keys differ: every packet would end with AUTH\0"
+    "extended sequence numbers (IPSEC_SA_ESN) at one end only\0"
     "addresses aren't mirrored: our local must be the peer's remote; with a "
-    "NAT between, use ESP in UDP",
+    "NAT between, use ESP in UDP\0"
     "addresses aren't mirrored, and AH doesn't pass a NAT (RFC 3715): use ESP "
-    "in UDP",
-    "ESP in UDP at one end only, or ports that aren't mirrored",
+    "in UDP\0"
+    "ESP in UDP at one end only, or ports that aren't mirrored\0"
     "AH's padding (IPSEC_SA_AH_ALIGN8) differs: Linux has it unless told "
-    "align4",
+    "align4\0"
     "extended sequence numbers without anti-replay: leave out one of them "
-    "(RFC 4303 section 3.3.3)",
+    "(RFC 4303 section 3.3.3)\0"
     "numbers begin again and the receiver's window stays: it needs "
-    "IPSEC_SA_NO_REPLAY",
+    "IPSEC_SA_NO_REPLAY\0"
     "the receiver takes the sender's first numbers for replays: see "
-    "ipsec_sa_params.seq",
+    "ipsec_sa_params.seq\0"
     "the receiver's SA expires before the sender's: let the sender's be the "
-    "shorter",
+    "shorter\0"
     "one key in two SAs, in a counter mode: nonces repeat; each needs its own "
-    "(RFC 4106 section 2)"
-};
+    "(RFC 4106 section 2)";
 
 /* see lint.h */
 const char *
 ipsec_lint_str(int finding)
 {
-    return texts[finding > 0 && finding < IPSEC_LINT_COUNT ? finding : 0];
+    const char *text = texts;
+    int n = finding > 0 && finding < IPSEC_LINT_COUNT ? finding : 0;
+
+    while (n > 0) {
+        n -= *text++ == '\0';
+    }
+    return text;
 }
 
 #endif
