@@ -132,8 +132,8 @@ uint16_t ipsec_sum_whole(const uint8_t *ip, size_t off, uint8_t proto,
 int ipsec_ip_parse(struct ipsec_ip *ip, const struct ipsec_buf *buf);
 
 /* Bytes of the two addresses that a flow begins with, and that stand so in an
- * SA and in slots for fragments. Of a packet's flow, what IPv4 leaves of them is
- * zero. */
+ * SA and in slots for fragments. Of a packet's flow, what IPv4 leaves of them
+ * is zero. */
 #define FLOW_ADDRS (2 * sizeof(struct ipsec_addr))
 
 /* Its selectors. */

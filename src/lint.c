@@ -112,7 +112,7 @@ view_of(const struct ipsec_selector *s, int swap)
 static int
 has_types(uint8_t proto)
 {
-    return proto == PROTO_ICMP || proto == PROTO_ICMPV6 || proto == PROTO_MOBILITY;
+    return ipsec_proto_is_icmp(proto) || proto == PROTO_MOBILITY;
 }
 
 static struct span
