@@ -62,8 +62,10 @@ struct quote {
     const uint8_t    *p;
 };
 
-/* What does an error, that goes in direction `dir`, quote? 0: nothing that can
- * be read, or a packet that was not sent by who it goes to. */
+enum { NO_ERROR, UNKNOWN, KNOWN };
+
+/* What does an error, that goes in direction `dir`, quote? UNKNOWN: nothing
+ * that can be read, or a packet that was not sent by who it goes to. */
 static int
 quote_take(struct quote *quote, int dir, const uint8_t *p,
            const struct ipsec_ip *ip, const struct ipsec_flow *flow)
@@ -71,20 +73,24 @@ quote_take(struct quote *quote, int dir, const uint8_t *p,
     size_t at = ip->off + ICMP_HDR;
     int rc, in = dir == IPSEC_IN;
 
-    if (!is_error(ip, flow) || ip->len <= at || p[at] >> 4 != ip->version) {
-        return 0;
+    if (!is_error(ip, flow)) {
+        return NO_ERROR;
+    }
+    if (ip->len <= at || p[at] >> 4 != ip->version) {
+        return UNKNOWN;
     }
     p += at;
     rc = ip->version == 4 ? ipsec_ip4_quote(&quote->ip, p, ip->len - at)
                           : ipsec_ip6_quote(&quote->ip, p, ip->len - at);
     if (rc != IPSEC_OK) {
-        return 0;
+        return UNKNOWN;
     }
     quote->p = p;
     ipsec_flow_fill(&quote->flow, in ? IPSEC_OUT : IPSEC_IN, &quote->ip, p);
     quote->flow.spd_id = flow->spd_id;
-    return in ? ipsec_addr_equal(&flow->local, &quote->flow.local)
-              : ipsec_addr_equal(&flow->remote, &quote->flow.remote);
+    return (in ? ipsec_addr_equal(&flow->local, &quote->flow.local)
+               : ipsec_addr_equal(&flow->remote, &quote->flow.remote))
+        ? KNOWN : UNKNOWN;
 }
 
 /* Path MTU */
@@ -218,22 +224,17 @@ mtu_lower(const struct ipsec *ips, struct ipsec_sa *sa, uint32_t mtu)
     return 1;
 }
 
-/* A whole "too big", to the address that an SA of ours sends from, about a
- * packet of that SA? Then heed it. */
+/* Is the error at `p` a whole "too big", about a packet of an SA of ours? Then
+ * heed it. */
 static int
 too_big(const struct ipsec *ips, const uint8_t *p, const struct ipsec_ip *ip,
-        const struct ipsec_flow *flow)
+        const struct ipsec_flow *flow, const struct quote *quote)
 {
+    uint32_t mtu = mtu_told(flow, p + ip->off);
     struct ipsec_sa *sa = NULL;
-    struct quote quote;
-    uint32_t mtu;
 
-    if (ip->frag != FRAG_NONE || !quote_take(&quote, IPSEC_IN, p, ip, flow)) {
-        return 0;
-    }
-    mtu = mtu_told(flow, p + ip->off);
-    if (mtu != 0 && is_intact(ip, p)) {
-        sa = sa_quoted(ips, &quote);
+    if (ip->frag == FRAG_NONE && mtu != 0 && is_intact(ip, p)) {
+        sa = sa_quoted(ips, quote);
     }
     return sa != NULL && mtu_lower(ips, sa, mtu);
 }
@@ -243,9 +244,13 @@ int
 ipsec_icmp_heeded(struct ipsec *ips, const struct ipsec_pkt *pkt,
                   const struct ipsec_ip *ip, const struct ipsec_flow *flow)
 {
+    const uint8_t *p = pkt->buf.data;
+    struct quote quote;
+
     if ((ips->cfg->flags & IPSEC_ACCEPT_PTB) == 0 || pkt->layers > 0 ||
         (pkt->flags & IPSEC_PKT_TRANSIT) != 0 ||
-        !too_big(ips, pkt->buf.data, ip, flow)) {
+        quote_take(&quote, IPSEC_IN, p, ip, flow) != KNOWN ||
+        !too_big(ips, p, ip, flow, &quote)) {
         return 0;
     }
     ipsec_pkt_stats(ips, pkt)->in_too_big++;
@@ -253,19 +258,6 @@ ipsec_icmp_heeded(struct ipsec *ips, const struct ipsec_pkt *pkt,
 }
 
 /* Policy */
-
-/* The policy in direction `dir` of the traffic that an error is about: the
- * quoted packet went the other way. NULL: none, or no error, or one that goes
- * to another than who sent that packet. */
-static struct ipsec_policy *
-policy_quoted(const struct ipsec *ips, int dir, const struct ipsec_pkt *pkt,
-              const struct ipsec_ip *ip, const struct ipsec_flow *flow)
-{
-    struct quote quote;
-
-    return quote_take(&quote, dir, pkt->buf.data, ip, flow)
-        ? ipsec_spd_lookup(ips, dir, &quote.flow) : NULL;
-}
 
 /* Are there SAs for all its layers? */
 static int
@@ -291,12 +283,14 @@ ipsec_icmp_related(const struct ipsec *ips, int dir,
                    const struct ipsec_flow *flow)
 {
     struct ipsec_policy *policy;
+    struct quote quote;
 
     if ((ips->cfg->flags & IPSEC_ICMP_RELATED) == 0 ||
-        (dir == IPSEC_IN && pkt->layers == 0)) {
+        (dir == IPSEC_IN && pkt->layers == 0) ||
+        quote_take(&quote, dir, pkt->buf.data, ip, flow) != KNOWN) {
         return NULL;
     }
-    policy = policy_quoted(ips, dir, pkt, ip, flow);
+    policy = ipsec_spd_lookup(ips, dir, &quote.flow);
     if (policy == NULL || policy->action != IPSEC_ACTION_PROTECT ||
         (dir == IPSEC_OUT && !is_ready(ips, pkt, ip, policy))) {
         return NULL; /* no SA is made for it (RFC 4301 section 6.2) */
@@ -331,12 +325,18 @@ ipsec_icmp_passed(struct ipsec *ips, const struct ipsec_pkt *pkt,
                   const struct ipsec_ip *ip, const struct ipsec_flow *flow,
                   const struct ipsec_policy *policy)
 {
-    if (is_error(ip, flow) && (ips->cfg->flags & IPSEC_ICMP_CHECK) != 0 &&
-        !is_same_way(pkt, policy,
-                     policy_quoted(ips, IPSEC_IN, pkt, ip, flow))) {
+    const uint8_t *p = pkt->buf.data;
+    struct quote quote;
+    int what = quote_take(&quote, IPSEC_IN, p, ip, flow);
+
+    if (what != NO_ERROR && (ips->cfg->flags & IPSEC_ICMP_CHECK) != 0 &&
+        !is_same_way(pkt, policy, what != KNOWN ? NULL
+                     : ipsec_spd_lookup(ips, IPSEC_IN, &quote.flow))) {
         return IPSEC_ERR_SELECTOR;
     }
-    (void)too_big(ips, pkt->buf.data, ip, flow);
+    if (what == KNOWN) {
+        (void)too_big(ips, p, ip, flow, &quote);
+    }
     return IPSEC_OK;
 }
 
