@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake/fixture.h"
+#include "inner.h"
 
 /* Stateful fragment checking: RFC 4301 sections 7.2 to 7.4. */
 
@@ -246,6 +247,34 @@ test_frag_ipv6_goes_by_the_first_next_header(void **state)
     spec.proto = 99;
     fx_pkt_build(&p, &spec, 0, 0);
     assert_status(ipsec_inbound(&fx.ips, &p.pkt), IPSEC_BYPASS);
+    fx_pkt_free(&p);
+}
+
+/* Where the rule for fragments counts, the flow shows no more than this one
+ * does: not what its first has. */
+static void
+test_frag_opaque_policy_leaves_the_flow(void **state)
+{
+    struct packet_spec spec = piece(1, IPSEC_IN, LATER, 1, 119);
+    struct ipsec_policy *policy = &opaque;
+    struct ipsec_flow flow, before;
+    struct ipsec_ip ip;
+    struct fx_pkt p;
+
+    (void)state;
+    setup(IPSEC_ACTION_BYPASS, SLOTS);
+    policy_set(&opaque, IPSEC_ACTION_DISCARD, 65535, 0, 5);
+    assert_status(offer(&fx, 1, IPSEC_IN, FIRST, 77, 119), IPSEC_BYPASS);
+    spec.proto = 99;
+    fx_pkt_build(&p, &spec, 0, 0);
+    assert_status(ipsec_ip_parse(&ip, &p.pkt.buf), IPSEC_OK);
+    ipsec_flow_fill(&flow, IPSEC_IN, &ip, p.pkt.buf.data);
+    before = flow;
+    assert_status(ipsec_frag_check(&fx.ips, IPSEC_IN, &ip, &flow, 0, &policy,
+                                   IPSEC_ERR_SELECTOR), IPSEC_OK);
+    assert_ptr_equal(policy, &opaque);
+    assert_memory_equal(&flow, &before,
+                        offsetof(struct ipsec_flow, opaque) + 1);
     fx_pkt_free(&p);
 }
 
@@ -658,6 +687,7 @@ main(void)
         cmocka_unit_test(test_frag_opaque_policy_by_priority),
         cmocka_unit_test(test_frag_key),
         cmocka_unit_test(test_frag_ipv6_goes_by_the_first_next_header),
+        cmocka_unit_test(test_frag_opaque_policy_leaves_the_flow),
         cmocka_unit_test(test_frag_slots_expire),
         cmocka_unit_test(test_frag_the_oldest_makes_room),
         cmocka_unit_test(test_frag_tiny_firsts_show_nothing),
