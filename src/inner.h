@@ -251,11 +251,17 @@ void ipsec_life_sweep(struct ipsec *ips, struct ipsec_sad_bucket *bucket,
 
 /* sad.c */
 
+#ifdef IPSEC_NO_INDEX
+#define ipsec_sad_init(ips) IPSEC_OK
+#define ipsec_sad_bucket(ips, key) \
+    ((void)(key), (struct ipsec_sad_bucket *)&(ips)->sad_one)
+#else
 int ipsec_sad_init(struct ipsec *ips);
 
 /* The bucket for the chain by SPI or by reqid of this key. */
 struct ipsec_sad_bucket *ipsec_sad_bucket(const struct ipsec *ips,
                                           uint32_t key);
+#endif
 
 /* A packet takes hold of an SA, so that it stays whatever a callback does;
  * and lets go of all. */
@@ -303,7 +309,11 @@ struct ipsec_sa *ipsec_group_find(const struct ipsec *ips, uint32_t spi,
 
 /* spd.c */
 
+#ifdef IPSEC_NO_INDEX
+#define ipsec_spd_init(ips) IPSEC_OK
+#else
 int ipsec_spd_init(struct ipsec *ips);
+#endif
 
 /* Is it OPAQUE (RFC 4301 section 4.4.1.1)? */
 static inline int

@@ -35,6 +35,11 @@ ipsec_init(struct ipsec *ips, const struct ipsec_config *cfg)
         return IPSEC_ERR_UNSUPPORTED;
     }
 #endif
+#ifdef IPSEC_NO_INDEX
+    if (cfg->sad != NULL || cfg->spd != NULL) {
+        return IPSEC_ERR_UNSUPPORTED;
+    }
+#endif
     memset(ips, 0, sizeof *ips);
     ips->cfg = cfg;
     ips->generation = ips->sa_generation = 1;
@@ -42,23 +47,15 @@ ipsec_init(struct ipsec *ips, const struct ipsec_config *cfg)
     return rc == IPSEC_OK ? ipsec_spd_init(ips) : rc;
 }
 
-/* see ipsec.h */
-uint32_t
-ipsec_tick(struct ipsec *ips, uint32_t now)
+#ifndef IPSEC_NO_INDEX
+/* The part of the table whose turn it is. When to come again. */
+static uint32_t
+table_sweep(struct ipsec *ips, uint32_t passed)
 {
     const struct ipsec_config *cfg = ips->cfg;
-    uint32_t passed = now - ips->now, next;
+    uint32_t next = 0;
     size_t n;
 
-    if (passed > INT32_MAX && ips->now != 0) {
-        passed = 0; /* earlier; but the first may be anywhere on the clock */
-    }
-    ips->now += passed;
-    next = ips->now + INT32_MAX;
-    if (cfg->sad == NULL) {
-        ipsec_life_sweep(ips, &ips->sad_one, &next);
-        return next;
-    }
     if (passed == 0) {
         return ips->now + 1;
     }
@@ -70,6 +67,27 @@ ipsec_tick(struct ipsec *ips, uint32_t now)
         ipsec_life_sweep(ips, &cfg->sad[ips->swept], &next);
     }
     return ips->now + 1;
+}
+#endif
+
+/* see ipsec.h */
+uint32_t
+ipsec_tick(struct ipsec *ips, uint32_t now)
+{
+    uint32_t passed = now - ips->now, next;
+
+    if (passed > INT32_MAX && ips->now != 0) {
+        passed = 0; /* earlier; but the first may be anywhere on the clock */
+    }
+    ips->now += passed;
+#ifndef IPSEC_NO_INDEX
+    if (ips->cfg->sad != NULL) {
+        return table_sweep(ips, passed);
+    }
+#endif
+    next = ips->now + INT32_MAX;
+    ipsec_life_sweep(ips, &ips->sad_one, &next);
+    return next;
 }
 
 /* see ipsec.h */

@@ -46,6 +46,10 @@ udp_set(struct ipsec_sa *sa, unsigned nat_csum, uint16_t local,
 #define map_keep(sa, q) ((void)((sa)->dscp_map = (q)->dscp_map))
 #endif
 
+#ifdef IPSEC_NO_INDEX
+#define index_next(ips, sa) NULL
+#else
+
 /* see inner.h */
 int
 ipsec_sad_init(struct ipsec *ips)
@@ -75,6 +79,28 @@ ipsec_sad_bucket(const struct ipsec *ips, uint32_t key)
     hash = ips->hash_key[0] * key + ips->hash_key[1];
     return &ips->cfg->sad[(size_t)(hash >> 32) & (ips->cfg->sad_len - 1)];
 }
+
+/* The first of the next chain: `sa` is the last of its own. NULL: there was
+ * none yet. */
+static struct ipsec_sa *
+index_next(const struct ipsec *ips, const struct ipsec_sa *sa)
+{
+    const struct ipsec_sad_bucket *b = ips->cfg->sad, *end;
+
+    if (b == NULL) {
+        return NULL;
+    }
+    end = b + ips->cfg->sad_len;
+    if (sa != NULL) {
+        b = ipsec_sad_bucket(ips, sa->spi) + 1;
+    }
+    while (b < end && b->spi == NULL) {
+        b++;
+    }
+    return b < end ? b->spi : NULL;
+}
+
+#endif
 
 static void
 link_in(struct ipsec *ips, struct ipsec_sa *sa)
@@ -580,20 +606,8 @@ ipsec_sad_newest(const struct ipsec *ips, uint32_t reqid, int lane)
 struct ipsec_sa *
 ipsec_sad_next(const struct ipsec *ips, const struct ipsec_sa *sa)
 {
-    const struct ipsec_sad_bucket *b = ips->cfg->sad, *end;
+    /* `sad_one` is empty where there is a table */
+    struct ipsec_sa *next = sa != NULL ? sa->next_spi : ips->sad_one.spi;
 
-    if (b == NULL) {
-        return sa != NULL ? sa->next_spi : ips->sad_one.spi;
-    }
-    end = b + ips->cfg->sad_len;
-    if (sa != NULL) {
-        if (sa->next_spi != NULL) {
-            return sa->next_spi;
-        }
-        b = ipsec_sad_bucket(ips, sa->spi) + 1;
-    }
-    while (b < end && b->spi == NULL) {
-        b++;
-    }
-    return b < end ? b->spi : NULL;
+    return next != NULL ? next : index_next(ips, sa);
 }

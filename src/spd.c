@@ -14,10 +14,6 @@
  * tuple: without an index, everything.
  */
 
-#define KEY_PROTO       0x01u
-#define KEY_LOCAL_PORT  0x02u
-#define KEY_REMOTE_PORT 0x04u
-
 #define PORTS (IPSEC_SEL_LOCAL_PORT | IPSEC_SEL_REMOTE_PORT)
 
 #ifdef IPSEC_NO_PFP
@@ -28,11 +24,6 @@
 #else
 #define others_check(policy) ipsec_pfp_valid(policy)
 #endif
-
-/* The fields that a shape compares, in words to hash. */
-struct key {
-    uint32_t word[10];
-};
 
 static int
 prefix_match(const struct ipsec_prefix *prefix, const uint8_t *addr)
@@ -102,7 +93,24 @@ ipsec_policy_accepts(const struct ipsec_policy *policy,
         ? IPSEC_OK : IPSEC_ERR_MODE;
 }
 
+#ifdef IPSEC_NO_INDEX
+#define policy_bucket(ips, policy) \
+    ((void)(policy), (struct ipsec_policy **)&(ips)->spd_one)
+#define index_join(ips, policy)  ((void)0)
+#define index_leave(ips, policy) ((void)0)
+#define is_linked(ips, policy)   ((policy)->linked)
+#else
+
 /* Shapes and keys */
+
+#define KEY_PROTO       0x01u
+#define KEY_LOCAL_PORT  0x02u
+#define KEY_REMOTE_PORT 0x04u
+
+/* The fields that a shape compares, in words to hash. */
+struct key {
+    uint32_t word[10];
+};
 
 static uint8_t
 fields_of(const struct ipsec_selector *s)
@@ -251,11 +259,13 @@ tuple_find(const struct ipsec_spd_index *index,
     return unused;
 }
 
+/* `policy` is about to be put into the SPD: into which tuple? */
 static void
-tuple_join(struct ipsec_spd_index *index, struct ipsec_policy *policy)
+index_join(const struct ipsec *ips, struct ipsec_policy *policy)
 {
+    struct ipsec_spd_index *index = ips->cfg->spd;
     const struct ipsec_selector *s = &policy->sel;
-    uint16_t number = tuple_find(index, s);
+    uint16_t number = index != NULL ? tuple_find(index, s) : 0;
     struct ipsec_tuple *t;
 
     policy->tuple = number;
@@ -278,13 +288,28 @@ tuple_join(struct ipsec_spd_index *index, struct ipsec_policy *policy)
 }
 
 static void
-tuple_leave(struct ipsec_spd_index *index, uint16_t number)
+index_leave(const struct ipsec *ips, const struct ipsec_policy *policy)
 {
+    struct ipsec_spd_index *index = ips->cfg->spd;
+    uint16_t number = policy->tuple;
+
     /* `best` may now be too low: that costs a probe, not a policy. */
     if (number != 0 && --index->tuple[number - 1].count == 0) {
         tuple_unlink(index, number);
     }
 }
+
+/* Is it in an SPD, and can that be this one? */
+static int
+is_linked(const struct ipsec *ips, const struct ipsec_policy *policy)
+{
+    const struct ipsec_spd_index *index = ips->cfg->spd;
+
+    return policy->linked &&
+           policy->tuple <= (index != NULL ? index->tuple_len : 0);
+}
+
+#endif
 
 /* Chains */
 
@@ -313,13 +338,15 @@ chain_match(struct ipsec_policy *policy, struct ipsec_policy *best, int dir,
     return best;
 }
 
-/* see spd.h */
-struct ipsec_policy *
-ipsec_spd_lookup(const struct ipsec *ips, int dir,
-                 const struct ipsec_flow *flow)
+#ifdef IPSEC_NO_INDEX
+#define index_match(ips, best, dir, flow) (best)
+#else
+/* What a tuple has that is better than `best`. */
+static struct ipsec_policy *
+index_match(const struct ipsec *ips, struct ipsec_policy *best, int dir,
+            const struct ipsec_flow *flow)
 {
     const struct ipsec_spd_index *index = ips->cfg->spd;
-    struct ipsec_policy *best = chain_match(ips->spd_one, NULL, dir, flow);
     const struct ipsec_tuple *t;
     uint16_t number;
 
@@ -336,6 +363,17 @@ ipsec_spd_lookup(const struct ipsec *ips, int dir,
         }
     }
     return best;
+}
+#endif
+
+/* see spd.h */
+struct ipsec_policy *
+ipsec_spd_lookup(const struct ipsec *ips, int dir,
+                 const struct ipsec_flow *flow)
+{
+    struct ipsec_policy *best = chain_match(ips->spd_one, NULL, dir, flow);
+
+    return index_match(ips, best, dir, flow);
 }
 
 /* Checks */
@@ -428,6 +466,8 @@ policy_check(const struct ipsec_policy *policy)
 
 /* The database */
 
+#ifndef IPSEC_NO_INDEX
+
 /* see inner.h */
 int
 ipsec_spd_init(struct ipsec *ips)
@@ -451,6 +491,8 @@ ipsec_spd_init(struct ipsec *ips)
         ? IPSEC_ERR_RANDOM : IPSEC_OK;
 }
 
+#endif
+
 /* see spd.h */
 int
 ipsec_spd_add(struct ipsec *ips, struct ipsec_policy *policy)
@@ -461,10 +503,7 @@ ipsec_spd_add(struct ipsec *ips, struct ipsec_policy *policy)
     if (rc != IPSEC_OK) {
         return rc;
     }
-    policy->tuple = 0;
-    if (ips->cfg->spd != NULL) {
-        tuple_join(ips->cfg->spd, policy);
-    }
+    index_join(ips, policy);
     policy->age = ips->generation++;
     policy->linked = 1;
     p = policy_bucket(ips, policy);
@@ -480,12 +519,10 @@ ipsec_spd_add(struct ipsec *ips, struct ipsec_policy *policy)
 void
 ipsec_spd_remove(struct ipsec *ips, struct ipsec_policy *policy)
 {
-    struct ipsec_spd_index *index = ips->cfg->spd;
     struct ipsec_policy **p;
 
-    if (!policy->linked ||
-        policy->tuple > (index != NULL ? index->tuple_len : 0)) {
-        return; /* not in, or another context's */
+    if (!is_linked(ips, policy)) {
+        return;
     }
     p = policy_bucket(ips, policy);
     while (*p != NULL && *p != policy) {
@@ -495,26 +532,22 @@ ipsec_spd_remove(struct ipsec *ips, struct ipsec_policy *policy)
         return; /* another context's */
     }
     *p = policy->next;
-    if (index != NULL) {
-        tuple_leave(index, policy->tuple);
-    }
+    index_leave(ips, policy);
     policy->linked = 0;
     ips->generation++;
 }
 
-/* see spd.h */
-struct ipsec_policy *
-ipsec_spd_next(const struct ipsec *ips, const struct ipsec_policy *policy)
+#ifdef IPSEC_NO_INDEX
+#define index_next(ips, policy) NULL
+#else
+/* The first of the next chain: `policy` is the last of its own; NULL: the list
+ * is empty. */
+static struct ipsec_policy *
+index_next(const struct ipsec *ips, const struct ipsec_policy *policy)
 {
     const struct ipsec_spd_index *index = ips->cfg->spd;
     struct ipsec_policy *const *b, *const *end;
 
-    if (policy == NULL && ips->spd_one != NULL) {
-        return ips->spd_one;
-    }
-    if (policy != NULL && policy->next != NULL) {
-        return policy->next;
-    }
     if (index == NULL) {
         return NULL;
     }
@@ -525,4 +558,14 @@ ipsec_spd_next(const struct ipsec *ips, const struct ipsec_policy *policy)
         b++;
     }
     return b < end ? *b : NULL;
+}
+#endif
+
+/* see spd.h */
+struct ipsec_policy *
+ipsec_spd_next(const struct ipsec *ips, const struct ipsec_policy *policy)
+{
+    struct ipsec_policy *next = policy != NULL ? policy->next : ips->spd_one;
+
+    return next != NULL ? next : index_next(ips, policy);
 }

@@ -275,8 +275,8 @@ struct ipsec {
 /** Start with empty databases at time 0: every packet is discarded. Before any
  * other call.
  * IPSEC_OK, IPSEC_ERR_ARG (a required member is missing, a table's length is
- * not a power of two), IPSEC_ERR_UNSUPPORTED (`flags` or `frag` for what was
- * left out of the build; other members for it are let be), or
+ * not a power of two), IPSEC_ERR_UNSUPPORTED (`flags`, `frag` or tables for what
+ * was left out of the build; other members for it are let be), or
  * IPSEC_ERR_RANDOM (hash keys). */
 int ipsec_init(struct ipsec *ips, const struct ipsec_config *cfg);
 

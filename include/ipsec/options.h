@@ -34,6 +34,8 @@
  *     IPSEC_NO_AUDIT_DETAILS time, sequence number, flow label and SPI in
  *                         audit events: they are 0; reasons of an SA's end
  *     IPSEC_NO_LINT       lint.h: its functions are not there
+ *     IPSEC_NO_INDEX      tables of SPD and SAD: both are lists, which do for
+ *                         some dozens of policies and SAs
  *     IPSEC_NO_ADDITIONS  all of these
  *
  * Transforms. AES-GCM-16, AES-CBC, ChaCha20-Poly1305, NULL and
@@ -67,6 +69,7 @@
 #undef IPSEC_NO_DSCP
 #undef IPSEC_NO_AUDIT_DETAILS
 #undef IPSEC_NO_LINT
+#undef IPSEC_NO_INDEX
 #define IPSEC_NO_AH
 #define IPSEC_NO_NATT
 #define IPSEC_NO_ICMP
@@ -80,6 +83,7 @@
 #define IPSEC_NO_DSCP
 #define IPSEC_NO_AUDIT_DETAILS
 #define IPSEC_NO_LINT
+#define IPSEC_NO_INDEX
 #endif
 
 #if defined(IPSEC_NO_TRANSFORMS)

@@ -166,6 +166,9 @@ fx_config(struct fx *fx, int tables)
     fx->cfg.acquire = log_acquire;
     fx->cfg.sa_event = log_event;
     fx->cfg.audit = log_audit;
+#ifdef IPSEC_NO_INDEX
+    tables = 0;
+#endif
     if (tables) {
         fx->cfg.sad = fx->sad;
         fx->cfg.sad_len = FX_SAD;

@@ -244,6 +244,14 @@ static const struct need needs[] = {
       "test_alg_every_pair test_alg_layout test_alg_lengths_of_keys "
       "test_primitives_cmac_and_xcbc test_rollover_past_the_last_number" },
 #endif
+#ifdef IPSEC_NO_INDEX
+    { "IPSEC_NO_INDEX",
+      "test_attacks_state_colliding_spis "
+      "test_icmp_udp_without_spi_needs_a_single_sa "
+      "test_ipsec_init_checks_tables "
+      "test_ipsec_init_reports_a_failing_random_source "
+      "test_lifetime_sweep_of_a_table test_spd_index_*" },
+#endif
 #if defined(IPSEC_NO_NATT) && defined(IPSEC_NO_ICMP)
     { "IPSEC_NO_NATT and IPSEC_NO_ICMP",
       "test_checksum_in_pieces test_checksum_with_a_pseudo_header" },

@@ -129,6 +129,26 @@ reason(void)
         ? IPSEC_OK : IPSEC_ERR_UNSUPPORTED;
 }
 
+/* Memory for the SAD, or for the SPD alone. */
+static int
+tables(void)
+{
+    static struct ipsec_sad_bucket sad[2];
+    static struct ipsec_policy *bucket[2];
+    static struct ipsec_tuple tuple[1];
+    static struct ipsec_spd_index spd = { bucket, 2, tuple, 1, 0, { 0 } };
+    struct ipsec_config with = cfg;
+    int rc;
+
+    with.flags = 0;
+    with.sad = sad;
+    with.sad_len = 2;
+    rc = ipsec_init(&ips, &with);
+    with.sad = NULL;
+    with.spd = &spd;
+    return ipsec_init(&ips, &with) == rc ? rc : IPSEC_ERR_ARG;
+}
+
 int
 main(void)
 {
@@ -143,6 +163,7 @@ main(void)
                      IPSEC_INTEG_AES_GMAC_128));
     tell("details", details());
     tell("reason", reason());
+    tell("tables", tables());
     printf("\n");
     return 0;
 }
