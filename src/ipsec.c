@@ -206,30 +206,30 @@ ipsec_pkt_drop(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
     return why->status;
 }
 
-static const char *const names[] = {
-    "OK", "NO_SA", "ROOM", "TOO_BIG", "DISCARD", "NO_POLICY", "UNPROTECTED",
-    "FRAGMENT", "MALFORMED", "EXPIRED", "SEQ_OVERFLOW", "REPLAY", "AUTH",
-    "SELECTOR", "MODE", "PADDING", "DEPTH", "BUSY", "CRYPTO", "ECN",
-    "RANDOM", "UNSUPPORTED", "EXISTS", "ARG", "SPI", "ADDR", "KEY",
-    "NO_INTEG", "STATIC_KEY", "WINDOW", "LIFETIME", "PORTS", "PREFIX",
-    "BUNDLE", "WEAK"
-};
-
 /* see types.h */
 const char *
 ipsec_status_str(int status)
 {
-    if (status <= 0 && status >= IPSEC_ERR_WEAK) {
-        return names[-status];
-    }
-    switch (status) {
-    case IPSEC_BYPASS:
-        return "BYPASS";
-    case IPSEC_PENDING:
-        return "PENDING";
-    case IPSEC_CONSUMED:
-        return "CONSUMED";
-    default:
+#ifdef IPSEC_NO_NAMES
+    (void)status;
+    return "?";
+#else
+    /* from IPSEC_CONSUMED down, one behind the other: no pointers to keep */
+    static const char names[] =
+        "CONSUMED\0PENDING\0BYPASS\0OK\0NO_SA\0ROOM\0TOO_BIG\0DISCARD\0"
+        "NO_POLICY\0UNPROTECTED\0FRAGMENT\0MALFORMED\0EXPIRED\0"
+        "SEQ_OVERFLOW\0REPLAY\0AUTH\0SELECTOR\0MODE\0PADDING\0DEPTH\0BUSY\0"
+        "CRYPTO\0ECN\0RANDOM\0UNSUPPORTED\0EXISTS\0ARG\0SPI\0ADDR\0KEY\0"
+        "NO_INTEG\0STATIC_KEY\0WINDOW\0LIFETIME\0PORTS\0PREFIX\0BUNDLE\0"
+        "WEAK";
+    const char *name = names;
+
+    if (status > IPSEC_CONSUMED || status < IPSEC_ERR_WEAK) {
         return "?";
     }
+    while (status < IPSEC_CONSUMED) {
+        status += *name++ == '\0';
+    }
+    return name;
+#endif
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "inner.h"
 
+#ifndef IPSEC_NO_RANGES
+
 /* Address ranges as prefixes. Addresses are big-endian numbers here. */
 
 static uint8_t
@@ -68,3 +70,5 @@ ipsec_prefix_split(struct ipsec_prefix *prefix, size_t max,
     } while (memcmp(last, hi->byte, len) < 0 && increment(at, len));
     return n;
 }
+
+#endif

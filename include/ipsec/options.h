@@ -36,6 +36,8 @@
  *     IPSEC_NO_LINT       lint.h: its functions are not there
  *     IPSEC_NO_INDEX      tables of SPD and SAD: both are lists, which do for
  *                         some dozens of policies and SAs
+ *     IPSEC_NO_NAMES      texts of ipsec_status_str(): it answers "?"
+ *     IPSEC_NO_RANGES     ipsec_prefix_split(): it is not there
  *     IPSEC_NO_ADDITIONS  all of these
  *
  * Transforms. AES-GCM-16, AES-CBC, ChaCha20-Poly1305, NULL and
@@ -70,6 +72,8 @@
 #undef IPSEC_NO_AUDIT_DETAILS
 #undef IPSEC_NO_LINT
 #undef IPSEC_NO_INDEX
+#undef IPSEC_NO_NAMES
+#undef IPSEC_NO_RANGES
 #define IPSEC_NO_AH
 #define IPSEC_NO_NATT
 #define IPSEC_NO_ICMP
@@ -84,6 +88,8 @@
 #define IPSEC_NO_AUDIT_DETAILS
 #define IPSEC_NO_LINT
 #define IPSEC_NO_INDEX
+#define IPSEC_NO_NAMES
+#define IPSEC_NO_RANGES
 #endif
 
 #if defined(IPSEC_NO_TRANSFORMS)

@@ -161,7 +161,7 @@ struct ipsec_policy *ipsec_spd_next(const struct ipsec *ips,
                                     const struct ipsec_policy *policy);
 
 /** Cut the range `lo`..`hi`, both included, into prefixes, at most `max` (62
- * always do for IPv4, 254 for IPv6).
+ * always do for IPv4, 254 for IPv6). With IPSEC_NO_RANGES it is not there.
  *
  * @return how many; 0: more than `max`, lo > hi, or mixed versions. */
 size_t ipsec_prefix_split(struct ipsec_prefix *prefix, size_t max,

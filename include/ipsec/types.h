@@ -83,7 +83,8 @@ enum ipsec_status {
                                    *   RC5, MD5 and their like */
 };
 
-/** Name of a status, e.g. "REPLAY"; "?" for any other number. Constant. */
+/** Name of a status, e.g. "REPLAY"; "?" for any other number, and for all if
+ * built without. Constant. */
 const char *ipsec_status_str(int status);
 
 /** IPv4 or IPv6 address, as on the wire. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ipsec/ipsec.h"
+#include "options/status.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,12 +36,12 @@ main(void)
     cfg.random = random_none;
     for (i = 0; i < sizeof flags; i++) {
         cfg.flags = flags[i];
-        printf("%s ", ipsec_status_str(ipsec_init(&ips, &cfg)));
+        printf("%s ", status_name(ipsec_init(&ips, &cfg)));
     }
     cfg.flags = 0;
     (void)ipsec_init(&ips, &cfg);
     ipsec_pkt_init(&pkt, packet, sizeof packet, 0, sizeof packet);
-    printf("%s ", ipsec_status_str(ipsec_outbound(&ips, &pkt)));
+    printf("%s ", status_name(ipsec_outbound(&ips, &pkt)));
     printf("%u\n", (unsigned)ipsec_icmp_error(&pkt, IPSEC_ERR_NO_POLICY,
                                               &from, out, sizeof out));
     return 0;

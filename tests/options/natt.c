@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake/crypto.h"
 #include "ipsec/ipsec.h"
+#include "options/status.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +64,7 @@ keepalive(void)
 static void
 say(int status)
 {
-    printf("%s ", ipsec_status_str(status));
+    printf("%s ", status_name(status));
 }
 
 int

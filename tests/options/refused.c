@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake/crypto.h"
 #include "ipsec/ipsec.h"
+#include "options/status.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +37,7 @@ tell(const char *name, int rc)
     if (rc == IPSEC_OK) {
         printf("%s ", name);
     } else if (rc != IPSEC_ERR_UNSUPPORTED) {
-        printf("%s:%s ", name, ipsec_status_str(rc));
+        printf("%s:%s ", name, status_name(rc));
     }
 }
 
@@ -164,6 +165,8 @@ main(void)
     tell("details", details());
     tell("reason", reason());
     tell("tables", tables());
+    tell("names", ipsec_status_str(IPSEC_OK)[0] == '?'
+                      ? IPSEC_ERR_UNSUPPORTED : IPSEC_OK);
     printf("\n");
     return 0;
 }

@@ -95,7 +95,8 @@ says select IPSEC_NO_ADDITIONS \
 says fragments IPSEC_NO_FRAGMENTS 'refused'
 
 # What refused.c asks for; lacks MACROS FEATURE...: a build without these.
-features='quarantine rollover tfc dummy any gmac details reason tables'
+features='quarantine rollover tfc dummy any gmac details reason tables
+names'
 lacks() {
     macros=$1
     shift
@@ -118,6 +119,7 @@ lacks IPSEC_NO_GMAC gmac
 lacks IPSEC_NO_AH gmac
 lacks IPSEC_NO_AUDIT_DETAILS details reason
 lacks IPSEC_NO_INDEX tables
+lacks IPSEC_NO_NAMES names
 # shellcheck disable=SC2086
 lacks IPSEC_NO_ADDITIONS $features
 # shellcheck disable=SC2086

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake/crypto.h"
 #include "ipsec/ipsec.h"
+#include "options/status.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -96,7 +97,7 @@ send(void)
 static void
 say(int status)
 {
-    printf("%s ", ipsec_status_str(status));
+    printf("%s ", status_name(status));
 }
 
 int
