@@ -129,7 +129,7 @@ bundle_check(struct ipsec_pkt *pkt, const struct ipsec_policy *policy)
     size_t i = pkt->layers;
     unsigned passed = 0;
 
-    for (; policy != NULL; policy = policy->outer) {
+    for (; policy != NULL; policy = OUTER(policy)) {
         if (i == 0) {
             return IPSEC_ERR_UNPROTECTED;
         }
@@ -186,7 +186,8 @@ judge(struct ipsec *ips, struct ipsec_pkt *pkt, struct view *view)
         rc = pkt->layers > 0 ? IPSEC_ERR_SELECTOR : IPSEC_BYPASS;
     } else {
         rc = bundle_check(pkt, policy);
-        if (rc == IPSEC_OK && pkt->passed != (1u << pkt->layers) - 1) {
+        if (LAYERS > 1 && rc == IPSEC_OK &&
+            pkt->passed != (1u << pkt->layers) - 1) {
             rc = IPSEC_ERR_SELECTOR; /* a layer that nobody asked for */
         }
     }
@@ -314,7 +315,7 @@ layer_open(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
     if (rc != IPSEC_OK) {
         return rc;
     }
-    if (pkt->layers > 0) {
+    if (LAYERS > 1 && pkt->layers > 0) {
         layer_vouch(ips, pkt, &view->flow);
     }
     pkt->layers++;
@@ -370,14 +371,14 @@ peel(struct ipsec *ips, struct ipsec_pkt *pkt)
         if (sa == NULL) {
             return judge(ips, pkt, &view);
         }
-        if (pkt->held == IPSEC_DEPTH) {
+        if (pkt->held == LAYERS) {
             return drop(ips, pkt, IPSEC_ERR_DEPTH, &view, NULL);
         }
         ipsec_sa_hold(pkt, sa);
         rc = layer_open(ips, pkt, sa, &view);
         rc = layer_opened(ips, pkt, sa, &view, rc);
     } while (rc == IPSEC_OK);
-    if (rc == IPSEC_PENDING) {
+    if (rc == PENDING) {
         return rc;
     }
     return rc > 0 ? deliver(ips, pkt, rc) : drop(ips, pkt, rc, &view, sa);
@@ -390,6 +391,8 @@ ipsec_inbound(struct ipsec *ips, struct ipsec_pkt *pkt)
     ipsec_pkt_reset(pkt);
     return peel(ips, pkt);
 }
+
+#ifndef IPSEC_NO_ASYNC
 
 /* see inner.h */
 int
@@ -417,3 +420,5 @@ ipsec_inbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
     }
     return rc > 0 ? deliver(ips, pkt, rc) : drop(ips, pkt, rc, &view, sa);
 }
+
+#endif

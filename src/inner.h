@@ -242,12 +242,16 @@ int ipsec_life_check(const struct ipsec *ips, const struct ipsec_sa *sa,
 int ipsec_life_valid(const struct ipsec_lifetime *life, uint64_t seq,
                      uint16_t flags);
 
+#ifdef IPSEC_NO_EVENTS
+#define ipsec_life_warn(ips, sa) ((void)(sa))
+#else
 /* Raise what is due. The SA may be gone afterwards unless it is in flight. */
 void ipsec_life_warn(struct ipsec *ips, struct ipsec_sa *sa);
 
 /* Sweep one chain; earliest of `*next` and what it will next be due. */
 void ipsec_life_sweep(struct ipsec *ips, struct ipsec_sad_bucket *bucket,
                       uint32_t *next);
+#endif
 
 /* sad.c */
 
@@ -261,6 +265,12 @@ int ipsec_sad_init(struct ipsec *ips);
 /* The bucket for the chain by SPI or by reqid of this key. */
 struct ipsec_sad_bucket *ipsec_sad_bucket(const struct ipsec *ips,
                                           uint32_t key);
+#endif
+
+#if defined(IPSEC_NO_KEYMGMT) && defined(IPSEC_NO_QUARANTINE)
+#define IS_LARVAL(sa) 0
+#else
+#define IS_LARVAL(sa) ((sa)->state == IPSEC_SA_LARVAL)
 #endif
 
 /* A packet takes hold of an SA, so that it stays whatever a callback does;
@@ -368,6 +378,20 @@ void ipsec_layer_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip);
  * to open. */
 int ipsec_layer_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
                      const struct ipsec_sa *sa, const struct ipsec_ip *ip);
+
+/* Most layers round a packet, the policy of the next, how many SAs a packet
+ * out holds, and which is next. */
+#ifdef IPSEC_NO_BUNDLES
+#define LAYERS 1
+#define OUTER(policy) ((struct ipsec_policy *)NULL)
+#define HELD(pkt) ((void)(pkt), (size_t)1)
+#define STAGE(pkt) ((void)(pkt), (size_t)0)
+#else
+#define LAYERS IPSEC_DEPTH
+#define OUTER(policy) ((policy)->outer)
+#define HELD(pkt) ((size_t)(pkt)->held)
+#define STAGE(pkt) ((size_t)(pkt)->stage)
+#endif
 
 /* Wild-card mode: did the layer just opened, that of `sa`, in which `next`
  * comes next, hold a whole packet? Kept in pkt->tunnels, from where the mode of
@@ -561,10 +585,16 @@ int ipsec_outbound_begin(struct ipsec *ips, struct ipsec_pkt *pkt,
                          const struct ipsec_ip *ip,
                          const struct ipsec_flow *flow, int rc);
 
-/* outbound.c, inbound.c: the rest of a call, after the engine. */
+/* outbound.c, inbound.c: the rest of a call, after the engine; and what
+ * ipsec_op_run() answers where there is one. */
+#ifdef IPSEC_NO_ASYNC
+#define PENDING IPSEC_OK
+#else
+#define PENDING IPSEC_PENDING
 int ipsec_outbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt,
                           int result);
 int ipsec_inbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result);
+#endif
 
 /* ipsec.c */
 

@@ -188,11 +188,13 @@ int
 ipsec_layer_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
                    const struct ipsec_ip *ip)
 {
+#ifndef IPSEC_NO_ASYNC
     int rc = ipsec_replay_check(sa, pkt->seq);
 
     if (rc != IPSEC_OK) {
         return rc; /* its twin was in the engine with it */
     }
+#endif
     ipsec_replay_update(sa, pkt->seq);
     sa->packets++;
     sa->bytes += pkt->op.len;

@@ -87,28 +87,42 @@ sa_check(const struct ipsec *ips, int transit,
     return rc == IPSEC_OK ? ipsec_life_check(ips, sa, sa->seq) : rc;
 }
 
+#ifdef IPSEC_NO_KEYMGMT
+#define acquire(ips, policy, flow, lane) ((void)(ips), (void)(flow))
+#else
+static void
+acquire(const struct ipsec *ips, struct ipsec_policy *policy,
+        const struct ipsec_flow *flow, int lane)
+{
+    const struct ipsec_config *cfg = ips->cfg;
+
+    if (cfg->acquire != NULL) {
+        cfg->acquire(cfg->user, policy, flow, lane);
+    }
+}
+#endif
+
 /* Hold the SAs of all layers. On an error, the last one held is at fault. */
 static int
 bundle_hold(struct ipsec *ips, struct ipsec_pkt *pkt,
             const struct ipsec_ip *ip, struct ipsec_policy *policy,
             const struct ipsec_flow *flow)
 {
-    const struct ipsec_config *cfg = ips->cfg;
     const struct ipsec_addr *local = &flow->local, *remote = &flow->remote;
     struct ipsec_sa *sa;
     int rc, transit = pkt->flags & IPSEC_PKT_TRANSIT;
     uint8_t lane = ipsec_pkt_lane(ips, pkt, ip);
 
-    for (; policy != NULL; policy = policy->outer) {
-        if (pkt->held == IPSEC_DEPTH) {
+    for (; policy != NULL; policy = OUTER(policy)) {
+        if (pkt->held == LAYERS) {
             return IPSEC_ERR_DEPTH;
         }
         sa = policy->reqid == 0
             ? NULL : ipsec_sad_newest(ips, policy->reqid, lane);
-        if (sa == NULL && cfg->acquire != NULL) {
-            cfg->acquire(cfg->user, policy, flow, lane);
+        if (sa == NULL) {
+            acquire(ips, policy, flow, lane);
         }
-        if (sa == NULL || sa->state != IPSEC_SA_MATURE) {
+        if (sa == NULL || IS_LARVAL(sa)) {
             return IPSEC_ERR_NO_SA;
         }
         ipsec_sa_hold(pkt, sa);
@@ -130,7 +144,7 @@ bundle_hold(struct ipsec *ips, struct ipsec_pkt *pkt,
 static size_t
 ins_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, size_t i)
 {
-    while (i > pkt->stage) {
+    while (i > STAGE(pkt)) {
         if (pkt->sa[--i]->mode == IPSEC_MODE_TUNNEL) {
             return ipsec_tunnel_len(pkt->sa[i]);
         }
@@ -145,7 +159,7 @@ mtu_from(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, size_t from,
          int heed)
 {
     const struct ipsec_sa *sa;
-    size_t i = pkt->held, mtu = SIZE_MAX, max;
+    size_t i = HELD(pkt), mtu = SIZE_MAX, max;
 
     while (i > from) {
         sa = pkt->sa[--i];
@@ -162,7 +176,7 @@ mtu_from(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, size_t from,
 static size_t
 mtu_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, int heed)
 {
-    return mtu_from(pkt, ip, pkt->stage, heed);
+    return mtu_from(pkt, ip, STAGE(pkt), heed);
 }
 
 #ifdef IPSEC_NO_TFC
@@ -196,7 +210,7 @@ df_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     if (ip->version == 6 && (pkt->flags & IPSEC_PKT_FRAG_OK)) {
         any = 0;
     }
-    for (i = 0; i < pkt->held; i++) {
+    for (i = 0; i < HELD(pkt); i++) {
         if (pkt->sa[i]->mode == IPSEC_MODE_TUNNEL) {
             df = ipsec_tunnel_df(pkt->sa[i], df);
             any |= df;
@@ -231,7 +245,7 @@ room_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     size_t i, head, tail, tfc, len = ip->len;
 
     pkt->head = pkt->tail = 0;
-    for (i = pkt->stage; i < pkt->held; i++) {
+    for (i = STAGE(pkt); i < HELD(pkt); i++) {
         head = ipsec_layer_head(pkt->sa[i]);
         tfc = tfc_of(pkt, ip, i, len);
         tail = tfc + ipsec_layer_tail(pkt->sa[i], ins_of(pkt, ip, i),
@@ -363,7 +377,7 @@ go_on(struct ipsec *ips, struct ipsec_pkt *pkt, int rc)
         sa->packets++;
         sa->used = ips->now;
         ipsec_life_warn(ips, sa);
-        if (++pkt->stage == pkt->layers) {
+        if (LAYERS == 1 || ++pkt->stage == pkt->layers) {
             ipsec_pkt_stats(ips, pkt)->out_protect++;
             ipsec_sa_release(ips, pkt);
             return IPSEC_OK;
@@ -378,7 +392,7 @@ go_on(struct ipsec *ips, struct ipsec_pkt *pkt, int rc)
             rc = layer_seal(pkt, &ip);
         }
     }
-    return rc == IPSEC_PENDING ? rc : layer_drop(ips, pkt, rc, sa);
+    return rc == PENDING ? rc : layer_drop(ips, pkt, rc, sa);
 }
 
 /* see inner.h */
@@ -448,9 +462,13 @@ ipsec_outbound(struct ipsec *ips, struct ipsec_pkt *pkt)
     }
 }
 
+#ifndef IPSEC_NO_ASYNC
+
 /* see inner.h */
 int
 ipsec_outbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
 {
     return go_on(ips, pkt, result == IPSEC_OK ? ipsec_sa_alive(pkt) : result);
 }
+
+#endif
