@@ -47,7 +47,7 @@ ipsec_init(struct ipsec *ips, const struct ipsec_config *cfg)
     return rc == IPSEC_OK ? ipsec_spd_init(ips) : rc;
 }
 
-#ifndef IPSEC_NO_INDEX
+#if !defined(IPSEC_NO_EVENTS) && !defined(IPSEC_NO_INDEX)
 /* The part of the table whose turn it is. When to come again. */
 static uint32_t
 table_sweep(struct ipsec *ips, uint32_t passed)
@@ -80,13 +80,15 @@ ipsec_tick(struct ipsec *ips, uint32_t now)
         passed = 0; /* earlier; but the first may be anywhere on the clock */
     }
     ips->now += passed;
+    next = ips->now + INT32_MAX;
+#ifndef IPSEC_NO_EVENTS
 #ifndef IPSEC_NO_INDEX
     if (ips->cfg->sad != NULL) {
         return table_sweep(ips, passed);
     }
 #endif
-    next = ips->now + INT32_MAX;
     ipsec_life_sweep(ips, &ips->sad_one, &next);
+#endif
     return next;
 }
 
@@ -130,9 +132,14 @@ checked(int result)
 int
 ipsec_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
 {
+#ifdef IPSEC_NO_ASYNC
+    (void)ips, (void)pkt, (void)result;
+    return IPSEC_ERR_UNSUPPORTED;
+#else
     result = checked(result);
     return pkt->op.open ? ipsec_inbound_resume(ips, pkt, result)
                         : ipsec_outbound_resume(ips, pkt, result);
+#endif
 }
 
 /* see inner.h */
@@ -143,9 +150,11 @@ ipsec_op_run(struct ipsec_pkt *pkt, const struct ipsec_sa *sa)
 
     pkt->op.key = sa->key;
     pkt->op.owner = pkt;
+#ifndef IPSEC_NO_ASYNC
     pkt->op.done = pkt->done;
+#endif
     rc = sa->crypto->run(sa->crypto, &pkt->op);
-    return rc == IPSEC_PENDING ? rc : checked(rc);
+    return rc == PENDING ? rc : checked(rc);
 }
 
 /* see inner.h */

@@ -9,15 +9,6 @@
  * taken back when the caller has raised the limit, so that they come again.
  */
 
-#define SOFT      0x01u
-#define SOFT_SEQ  0x02u
-#define HARD      0x04u
-#define HARD_SEQ  0x08u
-#define RENEWED   0x10u /* soft_seq was reached and raised: it is watched on
-                         * its own, whatever else the SA is due for */
-#define ANY_SOFT  (SOFT | SOFT_SEQ)
-#define ANY_HARD  (HARD | HARD_SEQ)
-
 static int
 reached(uint64_t value, uint64_t limit)
 {
@@ -65,14 +56,27 @@ ipsec_life_valid(const struct ipsec_lifetime *life, uint64_t seq,
     if (seq >= seq_max(life, flags)) {
         return IPSEC_ERR_LIFETIME;
     }
+#ifndef IPSEC_NO_EVENTS
     if (life != NULL &&
         ((life->hard_s != 0 && life->soft_s > life->hard_s) ||
          (life->hard_bytes != 0 && life->soft_bytes > life->hard_bytes) ||
          (life->hard_seq != 0 && life->soft_seq > life->hard_seq))) {
         return IPSEC_ERR_LIFETIME;
     }
+#endif
     return IPSEC_OK;
 }
+
+#ifndef IPSEC_NO_EVENTS
+
+#define SOFT      0x01u
+#define SOFT_SEQ  0x02u
+#define HARD      0x04u
+#define HARD_SEQ  0x08u
+#define RENEWED   0x10u /* soft_seq was reached and raised: it is watched on
+                         * its own, whatever else the SA is due for */
+#define ANY_SOFT  (SOFT | SOFT_SEQ)
+#define ANY_HARD  (HARD | HARD_SEQ)
 
 static uint8_t
 due(const struct ipsec *ips, const struct ipsec_sa *sa)
@@ -80,7 +84,7 @@ due(const struct ipsec *ips, const struct ipsec_sa *sa)
     const struct ipsec_lifetime *life = sa->life;
     uint8_t bits = 0;
 
-    if (sa->state == IPSEC_SA_LARVAL) {
+    if (IS_LARVAL(sa)) {
         return (int32_t)(ips->now - sa->until) >= 0 ? HARD : 0;
     }
     if (expired(ips, sa)) {
@@ -113,7 +117,7 @@ noted(const struct ipsec *ips, struct ipsec_sa *sa, unsigned fresh, int event)
     sa->reason = IPSEC_REASON_SEQ;
     if (fresh & (hard ? HARD : SOFT)) {
         sa->reason = IPSEC_REASON_TIME;
-        if (sa->state != IPSEC_SA_LARVAL &&
+        if (!IS_LARVAL(sa) &&
             !reached(ips->now - sa->born, hard ? life->hard_s : life->soft_s)) {
             sa->reason = IPSEC_REASON_BYTES;
         }
@@ -169,7 +173,7 @@ earlier(const struct ipsec *ips, uint32_t next, uint32_t at)
 static uint32_t
 next_due(const struct ipsec *ips, const struct ipsec_sa *sa, uint32_t next)
 {
-    if (sa->state == IPSEC_SA_LARVAL) {
+    if (IS_LARVAL(sa)) {
         return earlier(ips, next, sa->until);
     }
     if (sa->life != NULL && sa->life->soft_s != 0) {
@@ -202,3 +206,5 @@ ipsec_life_sweep(struct ipsec *ips, struct ipsec_sad_bucket *bucket,
         }
     }
 }
+
+#endif

@@ -162,6 +162,7 @@ taken(const struct ipsec *ips, const struct ipsec_sa *but, int dir,
     return 0;
 }
 
+#ifndef IPSEC_NO_KEYMGMT
 /* A free SPI. With a million of them taken, each try fails once in 4,096. */
 static int
 spi_pick(const struct ipsec *ips, int proto, uint32_t *spi)
@@ -180,12 +181,17 @@ spi_pick(const struct ipsec *ips, int proto, uint32_t *spi)
     }
     return IPSEC_ERR_EXISTS;
 }
+#endif
 
 /* see sad.h */
 int
 ipsec_sad_reserve(struct ipsec *ips, struct ipsec_sa *sa, int dir, int proto,
                   uint32_t reqid, uint32_t seconds)
 {
+#ifdef IPSEC_NO_KEYMGMT
+    (void)ips, (void)sa, (void)dir, (void)proto, (void)reqid, (void)seconds;
+    return IPSEC_ERR_UNSUPPORTED;
+#else
     uint32_t spi = 0;
     int rc;
 
@@ -212,6 +218,7 @@ ipsec_sad_reserve(struct ipsec *ips, struct ipsec_sa *sa, int dir, int proto,
     sa->warned = 0;
     link_in(ips, sa);
     return IPSEC_OK;
+#endif
 }
 
 /* ESP in UDP has both ports; what is not in UDP, neither. */
@@ -271,7 +278,7 @@ check_shape(const struct ipsec *ips, const struct ipsec_sa *sa,
         return IPSEC_ERR_UNSUPPORTED;
     }
     if (sa->state != IPSEC_SA_NONE &&
-        (sa->state != IPSEC_SA_LARVAL || sa->dir != q->dir ||
+        (!IS_LARVAL(sa) || sa->dir != q->dir ||
          sa->proto != q->proto)) {
         return IPSEC_ERR_EXISTS;
     }
@@ -403,7 +410,7 @@ ipsec_sad_add(struct ipsec *ips, struct ipsec_sa *sa,
 {
     const struct ipsec_crypto *crypto =
         params->crypto != NULL ? params->crypto : ips->cfg->crypto;
-    uint32_t spi = sa->state == IPSEC_SA_LARVAL && sa->spi != 0
+    uint32_t spi = IS_LARVAL(sa) && sa->spi != 0
         ? sa->spi : params->spi;
     struct ipsec_alg alg;
     int rc = check(ips, sa, params, &alg, spi);
@@ -415,7 +422,7 @@ ipsec_sad_add(struct ipsec *ips, struct ipsec_sa *sa,
     if (rc != IPSEC_OK) {
         return rc;
     }
-    if (sa->state == IPSEC_SA_LARVAL) {
+    if (IS_LARVAL(sa)) {
         link_out(ips, sa);
     }
     fill(ips, sa, params, &alg);
@@ -431,6 +438,11 @@ ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa, uint16_t flags,
                  const struct ipsec_addr *local, uint16_t local_port,
                  const struct ipsec_addr *remote, uint16_t remote_port)
 {
+#ifdef IPSEC_NO_KEYMGMT
+    (void)ips, (void)sa, (void)flags, (void)local, (void)local_port;
+    (void)remote, (void)remote_port;
+    return IPSEC_ERR_UNSUPPORTED;
+#else
     int rc;
 
     if (sa->state != IPSEC_SA_MATURE) {
@@ -458,6 +470,7 @@ ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa, uint16_t flags,
     sa->mtu = sa->link_mtu;
     ips->sa_generation++;
     return IPSEC_OK;
+#endif
 }
 
 static void
@@ -473,7 +486,7 @@ key_drop(struct ipsec_sa *sa)
 int
 ipsec_sad_remove(struct ipsec *ips, struct ipsec_sa *sa)
 {
-    if ((sa->state != IPSEC_SA_LARVAL && sa->state != IPSEC_SA_MATURE) ||
+    if ((!IS_LARVAL(sa) && sa->state != IPSEC_SA_MATURE) ||
         !link_out(ips, sa)) {
         return IPSEC_ERR_ARG;
     }
@@ -584,7 +597,7 @@ ipsec_sad_lookup(const struct ipsec *ips, int dir, uint32_t spi, int proto,
 static int
 rank(const struct ipsec_sa *sa, int lane)
 {
-    return (sa->state == IPSEC_SA_MATURE) * 2 + (sa->lane == lane);
+    return !IS_LARVAL(sa) * 2 + (sa->lane == lane);
 }
 
 /* see sad.h */

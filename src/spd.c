@@ -429,9 +429,12 @@ bundle_check(const struct ipsec_policy *policy)
     const struct ipsec_policy *p;
     int layers = 0;
 
-    for (p = policy; p != NULL; p = p->outer) {
-        if (++layers > IPSEC_DEPTH ||
-            ((p != policy || p->outer != NULL) &&
+    if (LAYERS == 1 && policy->outer != NULL) {
+        return IPSEC_ERR_UNSUPPORTED;
+    }
+    for (p = policy; p != NULL; p = OUTER(p)) {
+        if (++layers > LAYERS ||
+            ((p != policy || OUTER(p) != NULL) &&
              (p->action != IPSEC_ACTION_PROTECT || p->reqid == 0))) {
             return IPSEC_ERR_BUNDLE;
         }

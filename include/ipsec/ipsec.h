@@ -275,8 +275,8 @@ struct ipsec {
 /** Start with empty databases at time 0: every packet is discarded. Before any
  * other call.
  * IPSEC_OK, IPSEC_ERR_ARG (a required member is missing, a table's length is
- * not a power of two), IPSEC_ERR_UNSUPPORTED (`flags`, `frag` or tables for what
- * was left out of the build; other members for it are let be), or
+ * not a power of two), IPSEC_ERR_UNSUPPORTED (`flags`, `frag` or tables for
+ * what was left out of the build; other members for it are let be), or
  * IPSEC_ERR_RANDOM (hash keys). */
 int ipsec_init(struct ipsec *ips, const struct ipsec_config *cfg);
 
@@ -331,7 +331,8 @@ int ipsec_inbound(struct ipsec *ips, struct ipsec_pkt *pkt);
  * Packets may be resumed in any order; the replay window is checked again
  * here, for two copies of one packet may have been in the engine together.
  *
- * @return as the first part: IPSEC_PENDING when there is another layer.
+ * @return as the first part: IPSEC_PENDING when there is another layer. Built
+ *         without, IPSEC_ERR_UNSUPPORTED, and nothing is touched.
  */
 int ipsec_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result);
 

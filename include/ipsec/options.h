@@ -38,6 +38,15 @@
  *                         some dozens of policies and SAs
  *     IPSEC_NO_NAMES      texts of ipsec_status_str(): it answers "?"
  *     IPSEC_NO_RANGES     ipsec_prefix_split(): it is not there
+ *     IPSEC_NO_KEYMGMT    what a key daemon calls: SPI reservation (and so
+ *                         larval SAs), ipsec_sad_update(), `acquire`
+ *     IPSEC_NO_EVENTS     events of lifetimes, SOFT and HARD, and the sweep
+ *                         for them: hard limits hold all the same
+ *     IPSEC_NO_ASYNC      engines that answer later, ipsec_resume(): pkt->done
+ *                         is let be, and PENDING is IPSEC_ERR_CRYPTO
+ *     IPSEC_NO_BUNDLES    more than one SA around a packet: policy.outer is
+ *                         refused, and a second layer of IPsec to us dropped
+ *                         with IPSEC_ERR_DEPTH
  *     IPSEC_NO_ADDITIONS  all of these
  *
  * Transforms. AES-GCM-16, AES-CBC, ChaCha20-Poly1305, NULL and
@@ -74,6 +83,10 @@
 #undef IPSEC_NO_INDEX
 #undef IPSEC_NO_NAMES
 #undef IPSEC_NO_RANGES
+#undef IPSEC_NO_KEYMGMT
+#undef IPSEC_NO_EVENTS
+#undef IPSEC_NO_ASYNC
+#undef IPSEC_NO_BUNDLES
 #define IPSEC_NO_AH
 #define IPSEC_NO_NATT
 #define IPSEC_NO_ICMP
@@ -90,6 +103,10 @@
 #define IPSEC_NO_INDEX
 #define IPSEC_NO_NAMES
 #define IPSEC_NO_RANGES
+#define IPSEC_NO_KEYMGMT
+#define IPSEC_NO_EVENTS
+#define IPSEC_NO_ASYNC
+#define IPSEC_NO_BUNDLES
 #endif
 
 #if defined(IPSEC_NO_TRANSFORMS)

@@ -186,7 +186,8 @@ struct ipsec_sad_bucket {
  * passed; remove it then.
  *
  * @return IPSEC_OK, IPSEC_ERR_RANDOM, IPSEC_ERR_EXISTS (`sa` is in, or no
- *         free SPI was found), IPSEC_ERR_UNSUPPORTED (protocol), IPSEC_ERR_ARG.
+ *         free SPI was found), IPSEC_ERR_UNSUPPORTED (protocol, or built
+ *         without), IPSEC_ERR_ARG.
  */
 int ipsec_sad_reserve(struct ipsec *ips, struct ipsec_sa *sa, int dir,
                       int proto, uint32_t reqid, uint32_t seconds);
@@ -218,8 +219,8 @@ int ipsec_sad_add(struct ipsec *ips, struct ipsec_sa *sa,
  *
  * @return IPSEC_OK, IPSEC_ERR_ADDR, IPSEC_ERR_PORTS (only one of them 0),
  *         IPSEC_ERR_EXISTS (as in ipsec_sad_add()), IPSEC_ERR_UNSUPPORTED
- *         (flags; ports of AH, or built without UDP), IPSEC_ERR_ARG (not in
- *         the SAD).
+ *         (flags; ports of AH; built without UDP, or without this),
+ *         IPSEC_ERR_ARG (not in the SAD).
  */
 int ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa, uint16_t flags,
                      const struct ipsec_addr *local, uint16_t local_port,

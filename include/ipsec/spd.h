@@ -118,8 +118,8 @@ struct ipsec_policy {
  *         IPSEC_ERR_PORTS       see there; or `pfp` takes ports where they
  *                               are OPAQUE, or no protocol has them (RFC 4301
  *                               section 4.4.2.2)
- *         IPSEC_ERR_UNSUPPORTED protocol of the SAs; `sel.set` or `pfp` is
- *                               not in this build
+ *         IPSEC_ERR_UNSUPPORTED protocol of the SAs; `sel.set`, `pfp` or
+ *                               `outer` is not in this build
  *         IPSEC_ERR_ARG         action, direction, mode; unknown bits; an
  *                               OPAQUE protocol with a number, not in IPv6, or
  *                               to be taken from the packet; `pfp` of what

@@ -116,18 +116,165 @@ details(void)
         ? IPSEC_ERR_UNSUPPORTED : IPSEC_ERR_ARG;
 }
 
+/* Ready a packet, which `policy` is to protect. */
+static int
+send(struct ipsec_pkt *pkt, struct ipsec_policy *policy, uint32_t reqid)
+{
+    static uint8_t mem[256];
+    int rc;
+
+    (void)add(IPSEC_OUT, IPSEC_MODE_TUNNEL, 0, 0, 0);
+    memset(policy, 0, sizeof *policy);
+    policy->action = IPSEC_ACTION_PROTECT;
+    policy->dir = IPSEC_OUT;
+    policy->reqid = reqid;
+    rc = ipsec_spd_add(&ips, policy);
+    if (rc != IPSEC_OK) {
+        return rc;
+    }
+    memset(mem, 0, sizeof mem);
+    mem[100] = 0x45;
+    mem[103] = 20;
+    ipsec_pkt_init(pkt, mem, sizeof mem, 100, 20);
+    return IPSEC_OK;
+}
+
+static int told;
+
+static void
+told_of(void *user, struct ipsec_sa *which, int what)
+{
+    (void)user;
+    (void)which;
+    told |= 1 << what;
+}
+
+/* Of an SA past a limit in seconds, soft or hard: is there this event? The
+ * limit holds in any build. */
+static int
+limit(int what)
+{
+    static struct ipsec_lifetime life;
+    static struct ipsec_policy policy;
+    struct ipsec_pkt pkt;
+    int seen;
+
+    if (send(&pkt, &policy, 1) != IPSEC_OK) {
+        return IPSEC_ERR_ARG;
+    }
+    told = 0;
+    life.soft_s = 1;
+    life.hard_s = what == IPSEC_EVENT_HARD ? 1 : 9;
+    sa.life = &life;
+    cfg.sa_event = told_of;
+    ipsec_tick(&ips, ipsec_now(&ips) + 2);
+    seen = told;
+    if (ipsec_outbound(&ips, &pkt) !=
+        (what == IPSEC_EVENT_HARD ? IPSEC_ERR_EXPIRED : IPSEC_OK)) {
+        return IPSEC_ERR_ARG;
+    }
+    return seen == 1 << what ? IPSEC_OK
+        : seen == 0 ? IPSEC_ERR_UNSUPPORTED : IPSEC_ERR_ARG;
+}
+
 static int
 reason(void)
 {
-    static struct ipsec_sa larval;
+    (void)limit(IPSEC_EVENT_HARD);
+    return sa.reason == IPSEC_REASON_TIME ? IPSEC_OK : IPSEC_ERR_UNSUPPORTED;
+}
 
-    if (ipsec_sad_reserve(&ips, &larval, IPSEC_OUT, IPSEC_PROTO_ESP, 2, 1) !=
-        IPSEC_OK) {
+static int
+reserve(void)
+{
+    static struct ipsec_sa larval;
+    int rc;
+
+    (void)add(IPSEC_OUT, IPSEC_MODE_TUNNEL, 0, 0, 0);
+    memset(&larval, 0, sizeof larval);
+    rc = ipsec_sad_reserve(&ips, &larval, IPSEC_IN, IPSEC_PROTO_ESP, 2, 1);
+    return (larval.state == IPSEC_SA_LARVAL) == (rc == IPSEC_OK)
+        ? rc : IPSEC_ERR_ARG;
+}
+
+static int
+update(void)
+{
+    struct ipsec_addr to = { 4, { 7 } };
+    int rc;
+
+    (void)add(IPSEC_OUT, IPSEC_MODE_TUNNEL, 0, 0, 0);
+    rc = ipsec_sad_update(&ips, &sa, 0, &to, 0, &to, 0);
+    return (sa.local.byte[0] == 7) == (rc == IPSEC_OK) ? rc : IPSEC_ERR_ARG;
+}
+
+static void
+asked(void *user, struct ipsec_policy *policy, const struct ipsec_flow *flow,
+      int lane)
+{
+    (void)user;
+    (void)policy;
+    (void)flow;
+    (void)lane;
+    told = 1;
+}
+
+static int
+acquire(void)
+{
+    static struct ipsec_policy policy;
+    struct ipsec_pkt pkt;
+
+    cfg.acquire = asked;
+    told = 0;
+    if (send(&pkt, &policy, 2) != IPSEC_OK ||
+        ipsec_outbound(&ips, &pkt) != IPSEC_ERR_NO_SA) {
         return IPSEC_ERR_ARG;
     }
-    ipsec_tick(&ips, ipsec_now(&ips) + 2);
-    return larval.reason == IPSEC_REASON_TIME
-        ? IPSEC_OK : IPSEC_ERR_UNSUPPORTED;
+    return told ? IPSEC_OK : IPSEC_ERR_UNSUPPORTED;
+}
+
+static void
+done(struct ipsec_op *op, int result)
+{
+    told = ipsec_resume(&ips, ipsec_op_pkt(op), result);
+}
+
+/* An engine that answers later, if it is let. */
+static int
+async(void)
+{
+    static struct ipsec_policy policy;
+    static struct ipsec_pkt pkt;
+    int rc;
+
+    told = IPSEC_ERR_ARG;
+    if (send(&pkt, &policy, 1) != IPSEC_OK) {
+        return IPSEC_ERR_ARG;
+    }
+    pkt.done = done;
+    st.mode = FAKE_ASYNC;
+    rc = ipsec_outbound(&ips, &pkt);
+    st.mode = FAKE_SYNC;
+    if (rc == IPSEC_PENDING) {
+        fake_complete(&st, 0);
+        return told;
+    }
+    return rc == IPSEC_OK ? ipsec_resume(&ips, &pkt, rc) : IPSEC_ERR_ARG;
+}
+
+static int
+bundle(void)
+{
+    static struct ipsec_policy policy, outer;
+
+    memset(&policy, 0, sizeof policy);
+    policy.action = outer.action = IPSEC_ACTION_PROTECT;
+    policy.dir = IPSEC_OUT;
+    policy.reqid = 1;
+    outer.reqid = 2;
+    policy.outer = &outer;
+    return ipsec_spd_add(&ips, &policy);
 }
 
 /* Memory for the SAD, or for the SPD alone. */
@@ -167,6 +314,13 @@ main(void)
     tell("tables", tables());
     tell("names", ipsec_status_str(IPSEC_OK)[0] == '?'
                       ? IPSEC_ERR_UNSUPPORTED : IPSEC_OK);
+    tell("reserve", reserve());
+    tell("update", update());
+    tell("acquire", acquire());
+    tell("soft", limit(IPSEC_EVENT_SOFT));
+    tell("hard", limit(IPSEC_EVENT_HARD));
+    tell("async", async());
+    tell("bundle", bundle());
     printf("\n");
     return 0;
 }
