@@ -5,7 +5,9 @@
  * what they mean for the layout of a packet and for keys. */
 
 struct encr {
-    uint8_t id, iv_len, align, icv_len, flags, salt_len, key_min, key_max;
+    uint8_t id;
+    struct ipsec_alg alg;
+    uint8_t salt_len, key_min, key_max;
 };
 
 struct integ {
@@ -16,31 +18,31 @@ struct integ {
 
 /* All ciphertexts end on a 4-byte boundary (RFC 4303 section 2.4). */
 static const struct encr encr_rows[] = {
-    { IPSEC_ENCR_NULL, 0, 4, 0, 0, 0, 0, 0 },
-    { IPSEC_ENCR_AES_CBC, 16, 16, 0, ALG_IV_TEXT, 0, 16, 32 },
-    { IPSEC_ENCR_AES_GCM_16, 8, 4, 16, AEAD, 4, 16, 32 },
-    { IPSEC_ENCR_CHACHA20_POLY1305, 8, 4, 16, AEAD, 4, 32, 32 },
+    { IPSEC_ENCR_NULL, { 0, 4, 0, 0 }, 0, 0, 0 },
+    { IPSEC_ENCR_AES_CBC, { 16, 16, 0, ALG_IV_TEXT }, 0, 16, 32 },
+    { IPSEC_ENCR_AES_GCM_16, { 8, 4, 16, AEAD }, 4, 16, 32 },
+    { IPSEC_ENCR_CHACHA20_POLY1305, { 8, 4, 16, AEAD }, 4, 32, 32 },
 #if !defined(IPSEC_NO_GCM_SHORT)
-    { IPSEC_ENCR_AES_GCM_8, 8, 4, 8, AEAD, 4, 16, 32 },
-    { IPSEC_ENCR_AES_GCM_12, 8, 4, 12, AEAD, 4, 16, 32 },
+    { IPSEC_ENCR_AES_GCM_8, { 8, 4, 8, AEAD }, 4, 16, 32 },
+    { IPSEC_ENCR_AES_GCM_12, { 8, 4, 12, AEAD }, 4, 16, 32 },
 #endif
 #if !defined(IPSEC_NO_CCM)
-    { IPSEC_ENCR_AES_CCM_8, 8, 4, 8, AEAD, 3, 16, 32 },
-    { IPSEC_ENCR_AES_CCM_12, 8, 4, 12, AEAD, 3, 16, 32 },
-    { IPSEC_ENCR_AES_CCM_16, 8, 4, 16, AEAD, 3, 16, 32 },
+    { IPSEC_ENCR_AES_CCM_8, { 8, 4, 8, AEAD }, 3, 16, 32 },
+    { IPSEC_ENCR_AES_CCM_12, { 8, 4, 12, AEAD }, 3, 16, 32 },
+    { IPSEC_ENCR_AES_CCM_16, { 8, 4, 16, AEAD }, 3, 16, 32 },
 #endif
 #if !defined(IPSEC_NO_CTR)
-    { IPSEC_ENCR_AES_CTR, 8, 4, 0, ALG_COUNTER | ALG_IV_AAD, 4, 16, 32 },
+    { IPSEC_ENCR_AES_CTR, { 8, 4, 0, ALG_COUNTER | ALG_IV_AAD }, 4, 16, 32 },
 #endif
 #if !defined(IPSEC_NO_GMAC)
-    { IPSEC_ENCR_NULL_AES_GMAC, 8, 4, 16, AEAD | ALG_IV_AAD, 4, 16, 32 },
+    { IPSEC_ENCR_NULL_AES_GMAC, { 8, 4, 16, AEAD | ALG_IV_AAD }, 4, 16, 32 },
 #endif
 #if !defined(IPSEC_NO_IIV)
-    { IPSEC_ENCR_AES_GCM_16_IIV, 0, 4, 16, AEAD | ALG_IV_SEQ, 4, 16, 32 },
-    { IPSEC_ENCR_CHACHA20_POLY1305_IIV, 0, 4, 16, AEAD | ALG_IV_SEQ, 4, 32,
-      32 },
+    { IPSEC_ENCR_AES_GCM_16_IIV, { 0, 4, 16, AEAD | ALG_IV_SEQ }, 4, 16, 32 },
+    { IPSEC_ENCR_CHACHA20_POLY1305_IIV, { 0, 4, 16, AEAD | ALG_IV_SEQ }, 4,
+      32, 32 },
 #if !defined(IPSEC_NO_CCM)
-    { IPSEC_ENCR_AES_CCM_8_IIV, 0, 4, 8, AEAD | ALG_IV_SEQ, 3, 16, 32 },
+    { IPSEC_ENCR_AES_CCM_8_IIV, { 0, 4, 8, AEAD | ALG_IV_SEQ }, 3, 16, 32 },
 #endif
 #endif
 };
@@ -148,15 +150,12 @@ ipsec_alg_find(struct ipsec_alg *alg, const struct ipsec_keymat *km)
     if (encr == NULL || (integ == NULL && km->integ != IPSEC_INTEG_NONE)) {
         return is_weak(km) ? IPSEC_ERR_WEAK : IPSEC_ERR_UNSUPPORTED;
     }
-    alg->iv_len = encr->iv_len;
-    alg->align = encr->align;
-    alg->icv_len = encr->icv_len;
-    alg->flags = encr->flags;
+    *alg = encr->alg;
     rc = key_check(encr, km);
     if (rc != IPSEC_OK) {
         return rc;
     }
-    if (encr->flags & ALG_AEAD) {
+    if (alg->flags & ALG_AEAD) {
         /* it brings its own integrity (RFC 4303 section 3.2.3) */
         return integ == NULL && km->integ_key_len == 0
             ? IPSEC_OK : IPSEC_ERR_UNSUPPORTED;
@@ -172,11 +171,15 @@ ipsec_alg_find(struct ipsec_alg *alg, const struct ipsec_keymat *km)
     return km->integ_key_len == integ->key_len ? IPSEC_OK : IPSEC_ERR_KEY;
 }
 
+/* Is there a key of `len` bytes, not all of them zero or else `fresh`? */
 static int
-any_set(const uint8_t *key, size_t len)
+is_given(const uint8_t *key, size_t len, int fresh)
 {
-    uint8_t any = 0;
+    uint8_t any = fresh != 0 || len == 0;
 
+    if (key == NULL) {
+        return len == 0;
+    }
     while (len > 0) {
         any |= key[--len];
     }
@@ -187,17 +190,9 @@ any_set(const uint8_t *key, size_t len)
 int
 ipsec_key_check(const struct ipsec_keymat *km, int fresh)
 {
-    if ((km->encr_key_len != 0 && km->encr_key == NULL) ||
-        (km->integ_key_len != 0 && km->integ_key == NULL)) {
-        return IPSEC_ERR_KEY;
-    }
-    if (!fresh &&
-        ((km->encr_key_len != 0 && !any_set(km->encr_key, km->encr_key_len)) ||
-         (km->integ_key_len != 0 &&
-          !any_set(km->integ_key, km->integ_key_len)))) {
-        return IPSEC_ERR_KEY;
-    }
-    return IPSEC_OK;
+    return is_given(km->encr_key, km->encr_key_len, fresh) &&
+           is_given(km->integ_key, km->integ_key_len, fresh)
+        ? IPSEC_OK : IPSEC_ERR_KEY;
 }
 
 /* see inner.h */

@@ -15,16 +15,15 @@ reached(uint64_t value, uint64_t limit)
     return limit != 0 && value >= limit;
 }
 
-static uint64_t
-seq_max(const struct ipsec_lifetime *life, uint16_t flags)
+/* Is there no number after `seq`? */
+static int
+is_last(uint64_t seq, const struct ipsec_lifetime *life, uint16_t flags)
 {
-    uint64_t max = (flags & (IPSEC_SA_ESN | ROLLOVER))
-        ? UINT64_MAX : UINT32_MAX;
-
-    if (life != NULL && life->hard_seq != 0 && life->hard_seq < max) {
-        max = life->hard_seq;
+    if (life != NULL && reached(seq, life->hard_seq)) {
+        return 1;
     }
-    return max;
+    return (flags & (IPSEC_SA_ESN | ROLLOVER)) ? seq == UINT64_MAX
+                                               : seq >= UINT32_MAX;
 }
 
 static int
@@ -44,7 +43,7 @@ ipsec_life_check(const struct ipsec *ips, const struct ipsec_sa *sa,
     if (expired(ips, sa)) {
         return IPSEC_ERR_EXPIRED;
     }
-    return seq >= seq_max(sa->life, sa->flags)
+    return is_last(seq, sa->life, sa->flags)
         ? IPSEC_ERR_SEQ_OVERFLOW : IPSEC_OK;
 }
 
@@ -53,7 +52,7 @@ int
 ipsec_life_valid(const struct ipsec_lifetime *life, uint64_t seq,
                  uint16_t flags)
 {
-    if (seq >= seq_max(life, flags)) {
+    if (is_last(seq, life, flags)) {
         return IPSEC_ERR_LIFETIME;
     }
 #ifndef IPSEC_NO_EVENTS
@@ -90,7 +89,7 @@ due(const struct ipsec *ips, const struct ipsec_sa *sa)
     if (expired(ips, sa)) {
         bits |= HARD;
     }
-    if (sa->seq >= seq_max(life, sa->flags)) {
+    if (is_last(sa->seq, life, sa->flags)) {
         bits |= HARD_SEQ;
     }
     if (life != NULL && (reached(ips->now - sa->born, life->soft_s) ||

@@ -378,14 +378,6 @@ ipsec_spd_lookup(const struct ipsec *ips, int dir,
 
 /* Checks */
 
-static int
-prefix_check(const struct ipsec_prefix *prefix, uint8_t version)
-{
-    uint8_t max = version == 6 ? 128 : version == 4 ? 32 : 0;
-
-    return prefix->bits <= max ? IPSEC_OK : IPSEC_ERR_PREFIX;
-}
-
 /* see inner.h */
 int
 ipsec_proto_has_selector(uint8_t proto)
@@ -394,29 +386,33 @@ ipsec_proto_has_selector(uint8_t proto)
            IS_MOBILITY(proto);
 }
 
+/* Do these ports, if they count, run forward? */
+static int
+is_range(int counts, uint16_t lo, uint16_t hi)
+{
+    return !counts || lo <= hi || ipsec_port_opaque(lo, hi);
+}
+
 static int
 ports_check(const struct ipsec_selector *s)
 {
     if ((s->set & PORTS) != 0 && !ipsec_proto_has_selector(s->proto)) {
         return IPSEC_ERR_PORTS; /* RFC 4301 appendix D.2 */
     }
-    if (((s->set & IPSEC_SEL_LOCAL_PORT) &&
-         s->local_port_lo > s->local_port_hi &&
-         !ipsec_port_opaque(s->local_port_lo, s->local_port_hi)) ||
-        ((s->set & IPSEC_SEL_REMOTE_PORT) &&
-         s->remote_port_lo > s->remote_port_hi &&
-         !ipsec_port_opaque(s->remote_port_lo, s->remote_port_hi))) {
-        return IPSEC_ERR_PORTS;
-    }
-    return IPSEC_OK;
+    return is_range(s->set & IPSEC_SEL_LOCAL_PORT, s->local_port_lo,
+                    s->local_port_hi) &&
+           is_range(s->set & IPSEC_SEL_REMOTE_PORT, s->remote_port_lo,
+                    s->remote_port_hi)
+        ? IPSEC_OK : IPSEC_ERR_PORTS;
 }
 
 static int
 selector_check(const struct ipsec_selector *s)
 {
-    if ((s->version != 0 && s->version != 4 && s->version != 6) ||
-        prefix_check(&s->local, s->version) != IPSEC_OK ||
-        prefix_check(&s->remote, s->version) != IPSEC_OK) {
+    uint8_t max = s->version == 6 ? 128 : s->version == 4 ? 32 : 0;
+
+    if ((s->version != 0 && max == 0) || s->local.bits > max ||
+        s->remote.bits > max) {
         return IPSEC_ERR_PREFIX;
     }
     return ports_check(s);
