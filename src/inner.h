@@ -242,10 +242,10 @@ int ipsec_life_check(const struct ipsec *ips, const struct ipsec_sa *sa,
 int ipsec_life_valid(const struct ipsec_lifetime *life, uint64_t seq,
                      uint16_t flags);
 
+/* Raise what is due. The SA may be gone afterwards unless it is in flight. */
 #ifdef IPSEC_NO_EVENTS
 #define ipsec_life_warn(ips, sa) ((void)(sa))
 #else
-/* Raise what is due. The SA may be gone afterwards unless it is in flight. */
 void ipsec_life_warn(struct ipsec *ips, struct ipsec_sa *sa);
 
 /* Sweep one chain; earliest of `*next` and what it will next be due. */
@@ -255,14 +255,13 @@ void ipsec_life_sweep(struct ipsec *ips, struct ipsec_sad_bucket *bucket,
 
 /* sad.c */
 
-#ifdef IPSEC_NO_INDEX
-#define ipsec_sad_init(ips) IPSEC_OK
-#define ipsec_sad_bucket(ips, key) \
-    ((void)(key), (struct ipsec_sad_bucket *)&(ips)->sad_one)
-#else
 int ipsec_sad_init(struct ipsec *ips);
 
 /* The bucket for the chain by SPI or by reqid of this key. */
+#ifdef IPSEC_NO_INDEX
+#define ipsec_sad_bucket(ips, key) \
+    ((void)(key), (struct ipsec_sad_bucket *)&(ips)->sad_one)
+#else
 struct ipsec_sad_bucket *ipsec_sad_bucket(const struct ipsec *ips,
                                           uint32_t key);
 #endif
@@ -272,12 +271,13 @@ struct ipsec_sad_bucket *ipsec_sad_bucket(const struct ipsec *ips,
 #else
 #define IS_LARVAL(sa) ((sa)->state == IPSEC_SA_LARVAL)
 #endif
+/* It was removed and no packet holds it: wipe its key. */
+void ipsec_sa_end(struct ipsec_sa *sa);
 
-/* A packet takes hold of an SA, so that it stays whatever a callback does;
+/* ipsec.c: a packet takes hold of an SA, so that it stays whatever a callback does;
  * and lets go of all. */
 void ipsec_sa_hold(struct ipsec_pkt *pkt, struct ipsec_sa *sa);
 void ipsec_sa_release(struct ipsec *ips, struct ipsec_pkt *pkt);
-
 /* IPSEC_OK, or IPSEC_ERR_EXPIRED: one of those held was removed meanwhile. */
 int ipsec_sa_alive(const struct ipsec_pkt *pkt);
 
@@ -319,11 +319,7 @@ struct ipsec_sa *ipsec_group_find(const struct ipsec *ips, uint32_t spi,
 
 /* spd.c */
 
-#ifdef IPSEC_NO_INDEX
-#define ipsec_spd_init(ips) IPSEC_OK
-#else
 int ipsec_spd_init(struct ipsec *ips);
-#endif
 
 /* Is it OPAQUE (RFC 4301 section 4.4.1.1)? */
 static inline int
@@ -379,18 +375,12 @@ void ipsec_layer_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip);
 int ipsec_layer_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
                      const struct ipsec_sa *sa, const struct ipsec_ip *ip);
 
-/* Most layers round a packet, the policy of the next, how many SAs a packet
- * out holds, and which is next. */
 #ifdef IPSEC_NO_BUNDLES
-#define LAYERS 1
+#define LAYERS 1 /* the most round a packet */
 #define OUTER(policy) ((struct ipsec_policy *)NULL)
-#define HELD(pkt) ((void)(pkt), (size_t)1)
-#define STAGE(pkt) ((void)(pkt), (size_t)0)
 #else
 #define LAYERS IPSEC_DEPTH
 #define OUTER(policy) ((policy)->outer)
-#define HELD(pkt) ((size_t)(pkt)->held)
-#define STAGE(pkt) ((size_t)(pkt)->stage)
 #endif
 
 /* Wild-card mode: did the layer just opened, that of `sa`, in which `next`
@@ -585,10 +575,9 @@ int ipsec_outbound_begin(struct ipsec *ips, struct ipsec_pkt *pkt,
                          const struct ipsec_ip *ip,
                          const struct ipsec_flow *flow, int rc);
 
-/* outbound.c, inbound.c: the rest of a call, after the engine; and what
- * ipsec_op_run() answers where there is one. */
+/* outbound.c, inbound.c: the rest of a call, after the engine. */
 #ifdef IPSEC_NO_ASYNC
-#define PENDING IPSEC_OK
+#define PENDING IPSEC_OK /* there is none */
 #else
 #define PENDING IPSEC_PENDING
 int ipsec_outbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt,

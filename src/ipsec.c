@@ -21,7 +21,7 @@
 int
 ipsec_init(struct ipsec *ips, const struct ipsec_config *cfg)
 {
-    int rc;
+    int rc = IPSEC_OK;
 
     if (ips == NULL || cfg == NULL || cfg->crypto == NULL ||
         cfg->random == NULL) {
@@ -43,8 +43,13 @@ ipsec_init(struct ipsec *ips, const struct ipsec_config *cfg)
     memset(ips, 0, sizeof *ips);
     ips->cfg = cfg;
     ips->generation = ips->sa_generation = 1;
+#ifndef IPSEC_NO_INDEX
     rc = ipsec_sad_init(ips);
-    return rc == IPSEC_OK ? ipsec_spd_init(ips) : rc;
+    if (rc == IPSEC_OK) {
+        rc = ipsec_spd_init(ips);
+    }
+#endif
+    return rc;
 }
 
 #if !defined(IPSEC_NO_EVENTS) && !defined(IPSEC_NO_INDEX)
@@ -172,6 +177,51 @@ ipsec_pkt_reset(struct ipsec_pkt *pkt)
     pkt->head = pkt->tail = pkt->mtu = 0;
     pkt->seq = 0;
     memset(pkt->sa, 0, sizeof pkt->sa);
+}
+
+/* see inner.h */
+void
+ipsec_sa_hold(struct ipsec_pkt *pkt, struct ipsec_sa *sa)
+{
+    pkt->sa[pkt->held++] = sa;
+    sa->in_flight++;
+}
+
+/* see inner.h */
+void
+ipsec_sa_release(struct ipsec *ips, struct ipsec_pkt *pkt)
+{
+    const struct ipsec_config *cfg = ips->cfg;
+    struct ipsec_sa *sa;
+
+    while (pkt->held > 0) {
+        sa = pkt->sa[--pkt->held];
+        sa->in_flight--;
+        if (sa->state != IPSEC_SA_DEAD) {
+            continue;
+        }
+        pkt->sa[pkt->held] = NULL; /* in whatever other place it is, too */
+        if (sa->in_flight == 0) {
+            ipsec_sa_end(sa);
+            if (cfg->sa_event != NULL) {
+                cfg->sa_event(cfg->user, sa, IPSEC_EVENT_RELEASED);
+            }
+        }
+    }
+}
+
+/* see inner.h */
+int
+ipsec_sa_alive(const struct ipsec_pkt *pkt)
+{
+    size_t i;
+
+    for (i = 0; i < pkt->held; i++) {
+        if (pkt->sa[i]->state != IPSEC_SA_MATURE) {
+            return IPSEC_ERR_EXPIRED;
+        }
+    }
+    return IPSEC_OK;
 }
 
 static void

@@ -9,6 +9,15 @@
 
 #define IP6_MIN_MTU 1280 /* RFC 8200 section 5 */
 
+/* How many SAs a packet holds, and which comes next. */
+#ifdef IPSEC_NO_BUNDLES
+#define HELD(pkt)  ((size_t)1)
+#define STAGE(pkt) ((size_t)0)
+#else
+#define HELD(pkt)  ((size_t)(pkt)->held)
+#define STAGE(pkt) ((size_t)(pkt)->stage)
+#endif
+
 #ifdef IPSEC_NO_AUDIT_DETAILS
 #define details_put(why, pkt, sa) ((void)0)
 #else

@@ -20,16 +20,17 @@ window_size(const struct ipsec_sa *sa)
     return (uint32_t)32 * sa->window_len;
 }
 
+/* The window is shorter than 2^32 numbers: their low halves tell them apart. */
 static uint32_t *
-word_of(const struct ipsec_sa *sa, uint64_t seq)
+word_of(const struct ipsec_sa *sa, uint32_t seq)
 {
-    return &sa->window[(uint32_t)seq / 32 & (sa->window_len - 1u)];
+    return &sa->window[seq / 32 & (sa->window_len - 1u)];
 }
 
 static uint32_t
-bit_of(uint64_t seq)
+bit_of(uint32_t seq)
 {
-    return (uint32_t)1 << ((uint32_t)seq % 32);
+    return (uint32_t)1 << (seq % 32);
 }
 
 /* see inner.h */
@@ -77,24 +78,25 @@ ipsec_replay_check(const struct ipsec_sa *sa, uint64_t seq)
     if (sa->seq - seq >= window_size(sa)) {
         return IPSEC_ERR_REPLAY;
     }
-    return (*word_of(sa, seq) & bit_of(seq)) ? IPSEC_ERR_REPLAY : IPSEC_OK;
+    return (*word_of(sa, (uint32_t)seq) & bit_of((uint32_t)seq))
+        ? IPSEC_ERR_REPLAY : IPSEC_OK;
 }
 
 /* see inner.h */
 void
 ipsec_replay_update(struct ipsec_sa *sa, uint64_t seq)
 {
-    uint64_t s;
+    uint32_t low = (uint32_t)seq, s;
 
     if (seq > sa->seq) {
         if (seq - sa->seq >= window_size(sa)) {
             memset(sa->window, 0, sa->window_len * sizeof *sa->window);
         } else {
-            for (s = sa->seq + 1; s < seq; s++) {
+            for (s = (uint32_t)sa->seq + 1; s != low; s++) {
                 *word_of(sa, s) &= ~bit_of(s);
             }
         }
         sa->seq = seq;
     }
-    *word_of(sa, seq) |= bit_of(seq);
+    *word_of(sa, low) |= bit_of(low);
 }

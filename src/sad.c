@@ -331,7 +331,8 @@ check_key(const struct ipsec_sa_params *q, const struct ipsec_crypto *crypto)
 
 static int
 check(const struct ipsec *ips, const struct ipsec_sa *sa,
-      const struct ipsec_sa_params *q, struct ipsec_alg *alg, uint32_t spi)
+      const struct ipsec_sa_params *q, const struct ipsec_crypto *crypto,
+      struct ipsec_alg *alg, uint32_t spi)
 {
     int rc = check_shape(ips, sa, q);
 
@@ -355,7 +356,7 @@ check(const struct ipsec *ips, const struct ipsec_sa *sa,
         rc = check_numbers(q, alg);
     }
     if (rc == IPSEC_OK) {
-        rc = check_key(q, q->crypto != NULL ? q->crypto : ips->cfg->crypto);
+        rc = check_key(q, crypto);
     }
     if (rc == IPSEC_OK &&
         taken(ips, sa, q->dir, spi, q->proto, q->flags & GROUP_FLAGS,
@@ -367,7 +368,8 @@ check(const struct ipsec *ips, const struct ipsec_sa *sa,
 
 static void
 fill(const struct ipsec *ips, struct ipsec_sa *sa,
-     const struct ipsec_sa_params *q, const struct ipsec_alg *alg)
+     const struct ipsec_sa_params *q, const struct ipsec_crypto *crypto,
+     const struct ipsec_alg *alg)
 {
     void *user = sa->user;
 
@@ -391,7 +393,7 @@ fill(const struct ipsec *ips, struct ipsec_sa *sa,
 #endif
     sa->seq = q->seq;
     sa->life = q->life;
-    sa->crypto = q->crypto != NULL ? q->crypto : ips->cfg->crypto;
+    sa->crypto = crypto;
     sa->key = q->key;
     sa->window = q->window != NULL ? q->window : sa->window_own;
     sa->window_len = q->window != NULL ? q->window_len : 2;
@@ -413,7 +415,7 @@ ipsec_sad_add(struct ipsec *ips, struct ipsec_sa *sa,
     uint32_t spi = IS_LARVAL(sa) && sa->spi != 0
         ? sa->spi : params->spi;
     struct ipsec_alg alg;
-    int rc = check(ips, sa, params, &alg, spi);
+    int rc = check(ips, sa, params, crypto, &alg, spi);
 
     if (rc == IPSEC_OK) {
         rc = crypto->key_init(crypto, params->key, &params->km,
@@ -425,7 +427,7 @@ ipsec_sad_add(struct ipsec *ips, struct ipsec_sa *sa,
     if (IS_LARVAL(sa)) {
         link_out(ips, sa);
     }
-    fill(ips, sa, params, &alg);
+    fill(ips, sa, params, crypto, &alg);
     sa->spi = spi;
     ipsec_replay_init(sa);
     link_in(ips, sa);
@@ -473,13 +475,15 @@ ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa, uint16_t flags,
 #endif
 }
 
-static void
-key_drop(struct ipsec_sa *sa)
+/* see inner.h */
+void
+ipsec_sa_end(struct ipsec_sa *sa)
 {
     if (sa->key != NULL) {
         sa->crypto->key_wipe(sa->crypto, sa->key);
         sa->key = NULL;
     }
+    sa->state = IPSEC_SA_NONE;
 }
 
 /* see sad.h */
@@ -494,8 +498,7 @@ ipsec_sad_remove(struct ipsec *ips, struct ipsec_sa *sa)
         sa->state = IPSEC_SA_DEAD;
         return IPSEC_PENDING;
     }
-    key_drop(sa);
-    sa->state = IPSEC_SA_NONE;
+    ipsec_sa_end(sa);
     return IPSEC_OK;
 }
 
@@ -524,52 +527,6 @@ ipsec_sad_quarantine(struct ipsec *ips, struct ipsec_sa *sa, uint32_t seconds)
     }
     return rc;
 #endif
-}
-
-/* see inner.h */
-void
-ipsec_sa_hold(struct ipsec_pkt *pkt, struct ipsec_sa *sa)
-{
-    pkt->sa[pkt->held++] = sa;
-    sa->in_flight++;
-}
-
-/* see inner.h */
-void
-ipsec_sa_release(struct ipsec *ips, struct ipsec_pkt *pkt)
-{
-    const struct ipsec_config *cfg = ips->cfg;
-    struct ipsec_sa *sa;
-
-    while (pkt->held > 0) {
-        sa = pkt->sa[--pkt->held];
-        sa->in_flight--;
-        if (sa->state != IPSEC_SA_DEAD) {
-            continue;
-        }
-        pkt->sa[pkt->held] = NULL; /* in whatever other place it is, too */
-        if (sa->in_flight == 0) {
-            key_drop(sa);
-            sa->state = IPSEC_SA_NONE;
-            if (cfg->sa_event != NULL) {
-                cfg->sa_event(cfg->user, sa, IPSEC_EVENT_RELEASED);
-            }
-        }
-    }
-}
-
-/* see inner.h */
-int
-ipsec_sa_alive(const struct ipsec_pkt *pkt)
-{
-    size_t i;
-
-    for (i = 0; i < pkt->held; i++) {
-        if (pkt->sa[i]->state != IPSEC_SA_MATURE) {
-            return IPSEC_ERR_EXPIRED;
-        }
-    }
-    return IPSEC_OK;
 }
 
 /* see sad.h */
