@@ -274,8 +274,8 @@ struct ipsec_sad_bucket *ipsec_sad_bucket(const struct ipsec *ips,
 /* It was removed and no packet holds it: wipe its key. */
 void ipsec_sa_end(struct ipsec_sa *sa);
 
-/* ipsec.c: a packet takes hold of an SA, so that it stays whatever a callback does;
- * and lets go of all. */
+/* ipsec.c: a packet takes hold of an SA, so that it stays whatever a callback
+ * does; and lets go of all. */
 void ipsec_sa_hold(struct ipsec_pkt *pkt, struct ipsec_sa *sa);
 void ipsec_sa_release(struct ipsec *ips, struct ipsec_pkt *pkt);
 /* IPSEC_OK, or IPSEC_ERR_EXPIRED: one of those held was removed meanwhile. */

@@ -388,7 +388,7 @@ ipsec_proto_has_selector(uint8_t proto)
 
 /* Do these ports, if they count, run forward? */
 static int
-is_range(int counts, uint16_t lo, uint16_t hi)
+is_range(unsigned counts, uint16_t lo, uint16_t hi)
 {
     return !counts || lo <= hi || ipsec_port_opaque(lo, hi);
 }
