@@ -20,6 +20,7 @@ CMOCKA_DIR  ?=## CMocka source tree to use; else a package, or fetched
 SABOTAGE    ?=## make demo: break it by "key", "policy" or "replay"
 COVERAGE    ?=## make test: 1 prints what of src/ is reached
 FILTER      ?=## make interop: only cases with this in their names
+SPLIT       ?=## make firmware-cost: where those of c3-O2, ... go, by function
 FOREIGN     ?=## make test-foreign: these of tests/foreign/targets.txt alone
 OPTIONS     ?=## make test-options: one build alone, without these
 FUZZ_SECONDS ?= 30## make fuzz: how long for each target

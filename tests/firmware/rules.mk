@@ -114,4 +114,4 @@ firmware-test: $(FW_DEVICES) $(FW_SELVES)
 	    --interop $(BUILD)/interop --cache $(DEPS)/linux --filter='$(FILTER)'
 
 firmware-cost: $(FW_COSTS)
-	@sh $(FW_DIR)/cost.sh $(FW)
+	@SPLIT='$(SPLIT)' sh $(FW_DIR)/cost.sh $(FW)
