@@ -28,11 +28,15 @@
 static int
 prefix_match(const struct ipsec_prefix *prefix, const uint8_t *addr)
 {
-    size_t n = prefix->bits / 8;
-    unsigned rest = prefix->bits % 8u;
+    const uint8_t *p = prefix->byte;
+    unsigned bits = prefix->bits;
 
-    return memcmp(prefix->byte, addr, n) == 0 &&
-           (rest == 0 || ((prefix->byte[n] ^ addr[n]) >> (8 - rest)) == 0);
+    for (; bits >= 8; bits -= 8) {
+        if (*p++ != *addr++) {
+            return 0;
+        }
+    }
+    return bits == 0 || ((*p ^ *addr) >> (8 - bits)) == 0;
 }
 
 static int
@@ -69,7 +73,9 @@ ipsec_policy_match(const struct ipsec_policy *policy, int dir,
 {
     const struct ipsec_selector *s = &policy->sel;
 
-    return (policy->dir & dir) != 0 && s->spd_id == flow->spd_id &&
+    /* in a list, most are about other remote addresses */
+    return prefix_match(&s->remote, flow->remote.byte) &&
+           (policy->dir & dir) != 0 && s->spd_id == flow->spd_id &&
            proto_match(s, flow) &&
            (s->version == 0 || s->version == flow->local.version) &&
            ((s->set & IPSEC_SEL_LOCAL_PORT) == 0 ||
@@ -78,8 +84,7 @@ ipsec_policy_match(const struct ipsec_policy *policy, int dir,
            ((s->set & IPSEC_SEL_REMOTE_PORT) == 0 ||
             port_match(s->remote_port_lo, s->remote_port_hi,
                        flow->remote_port, flow->opaque)) &&
-           prefix_match(&s->local, flow->local.byte) &&
-           prefix_match(&s->remote, flow->remote.byte);
+           prefix_match(&s->local, flow->local.byte);
 }
 
 /* see inner.h */
