@@ -69,8 +69,8 @@ op_set(struct ipsec_pkt *pkt, const struct ipsec_sa *sa, uint8_t *esp,
     int esn = (sa->flags & IPSEC_SA_ESN) != 0;
     uint8_t *aad = pkt->aad;
 
-    memset(op, 0, sizeof *op);
     op->open = open;
+    op->tail_len = 0;
     op->aad = aad;
     op->text = esp + ipsec_esp_head(sa);
     op->len = len;
@@ -108,7 +108,7 @@ static void
 iv_write(const struct ipsec_sa *sa, uint8_t *iv)
 {
     if (sa->iv_len >= 8) {
-        memset(iv, 0, sa->iv_len);
+        put64(iv, 0);
         put64(iv + sa->iv_len - 8, sa->seq);
     }
 }

@@ -20,7 +20,12 @@ static void
 addr_load(struct ipsec_addr *addr, uint8_t version, const uint8_t *p)
 {
     addr->version = version;
-    memcpy(addr->byte, p, version == 4 ? 4 : 16);
+    if (version == 4) {
+        memcpy(addr->byte, p, 4);
+        memset(addr->byte + 4, 0, 12);
+    } else {
+        memcpy(addr->byte, p, 16);
+    }
 }
 
 /* see inner.h */
@@ -31,12 +36,20 @@ ipsec_proto_has_ports(uint8_t proto)
            proto == PROTO_DCCP || proto == PROTO_UDPLITE;
 }
 
+static void
+ports_hide(struct ipsec_flow *flow)
+{
+    flow->local_port = flow->remote_port = 0;
+    flow->opaque = IPSEC_OPAQUE_PORTS;
+}
+
 /* Ports, or what stands for them, at `p`: what can't be seen is OPAQUE. */
 static void
 ports_load(struct ipsec_flow *flow, int dir, const uint8_t *p, size_t len)
 {
     int out = dir == IPSEC_OUT;
 
+    flow->opaque = 0;
     if (ipsec_proto_has_ports(flow->proto) && len >= 4) {
         flow->local_port = get16(out ? p : p + 2);
         flow->remote_port = get16(out ? p + 2 : p);
@@ -46,7 +59,7 @@ ports_load(struct ipsec_flow *flow, int dir, const uint8_t *p, size_t len)
         /* RFC 6275 section 6.1.1 */
         flow->local_port = flow->remote_port = (uint16_t)(p[2] << 8);
     } else {
-        flow->opaque = IPSEC_OPAQUE_PORTS;
+        ports_hide(flow);
     }
 }
 
@@ -59,12 +72,12 @@ ipsec_flow_fill(struct ipsec_flow *flow, int dir, const struct ipsec_ip *ip,
     const uint8_t *dst = p + (ip->version == 4 ? 16 : 24);
     int out = dir == IPSEC_OUT;
 
-    memset(flow, 0, sizeof *flow);
     addr_load(&flow->local, ip->version, out ? src : dst);
     addr_load(&flow->remote, ip->version, out ? dst : src);
     flow->proto = ip->proto;
+    flow->spd_id = 0;
     if (ip->frag == FRAG_LATER) {
-        flow->opaque = IPSEC_OPAQUE_PORTS;
+        ports_hide(flow);
         if (HIDES_PROTO(ip)) {
             flow->opaque |= IPSEC_OPAQUE_PROTO;
         }

@@ -570,10 +570,11 @@ ipsec_pkt_lane(const struct ipsec *ips, const struct ipsec_pkt *pkt,
 #endif
 
 /* outbound.c: all SAs are held, or `rc` says why not, the last one held being
- * at fault. Check the packet, and begin to seal; the verdict. */
+ * at fault. Check the packet, and begin to seal, which adds TFC padding to
+ * ip->len; the verdict. */
 int ipsec_outbound_begin(struct ipsec *ips, struct ipsec_pkt *pkt,
-                         const struct ipsec_ip *ip,
-                         const struct ipsec_flow *flow, int rc);
+                         struct ipsec_ip *ip, const struct ipsec_flow *flow,
+                         int rc);
 
 /* outbound.c, inbound.c: the rest of a call, after the engine. */
 #ifdef IPSEC_NO_ASYNC

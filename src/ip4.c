@@ -25,7 +25,6 @@ parse(struct ipsec_ip *ip, const uint8_t *p, size_t len, int cut)
     if (len < IP4_HDR) {
         return IPSEC_ERR_MALFORMED;
     }
-    memset(ip, 0, sizeof *ip);
     ip->version = 4;
     ip->len = get16(p + 2);
     if (cut && ip->len > len) {
@@ -41,8 +40,11 @@ parse(struct ipsec_ip *ip, const uint8_t *p, size_t len, int cut)
     ip->proto = p[9];
     ip->tos = p[1];
     ip->id = get16(p + 4);
+    ip->udp = 0;
+    ip->fh = 0;
     frag = get16(p + 6);
     ip->df = (frag & DF) != 0;
+    ip->frag = FRAG_NONE;
     if (frag & 0x1fff) {
         ip->frag = FRAG_LATER;
         if (!is_sound(ip, frag & 0x1fffu)) {

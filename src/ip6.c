@@ -79,7 +79,6 @@ parse(struct ipsec_ip *ip, const uint8_t *p, size_t len, int cut)
     if (len < IP6_HDR) {
         return IPSEC_ERR_MALFORMED;
     }
-    memset(ip, 0, sizeof *ip);
     ip->version = 6;
     ip->len = IP6_HDR + (size_t)get16(p + 4);
     if (cut && ip->len > len) {
@@ -90,6 +89,10 @@ parse(struct ipsec_ip *ip, const uint8_t *p, size_t len, int cut)
     }
     ip->tos = (uint8_t)(p[0] << 4 | p[1] >> 4);
     ip->df = 1;
+    ip->frag = FRAG_NONE;
+    ip->udp = 0;
+    ip->fh = ip->fh_nh = 0;
+    ip->id = 0;
     ip->off = ip->ins = IP6_HDR;
     ip->nh = ip->ins_nh = 6;
     ip->proto = p[6];

@@ -347,15 +347,15 @@ layer_check(const struct ipsec *ips, struct ipsec_pkt *pkt,
 
 /* Begin the layer pkt->stage. */
 static int
-layer_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
+layer_seal(struct ipsec_pkt *pkt, struct ipsec_ip *ip)
 {
 #ifndef IPSEC_NO_TFC
-    struct ipsec_ip padded = *ip;
     size_t at = ip->version == 0 ? ip->off : ip->len; /* 0: dummy.c */
 
-    padded.len += tfc_of(pkt, ip, pkt->stage, ip->len);
-    memset(pkt->buf.data + at, 0, padded.len - at);
-    ip = &padded;
+    ip->len += tfc_of(pkt, ip, pkt->stage, ip->len);
+    if (ip->len > at) {
+        memset(pkt->buf.data + at, 0, ip->len - at);
+    }
 #endif
     ipsec_layer_seal(pkt, ip);
     return ipsec_op_run(pkt, pkt->sa[pkt->stage]);
@@ -407,7 +407,7 @@ go_on(struct ipsec *ips, struct ipsec_pkt *pkt, int rc)
 /* see inner.h */
 int
 ipsec_outbound_begin(struct ipsec *ips, struct ipsec_pkt *pkt,
-                     const struct ipsec_ip *ip, const struct ipsec_flow *flow,
+                     struct ipsec_ip *ip, const struct ipsec_flow *flow,
                      int rc)
 {
     struct ipsec_sa *sa = NULL;

@@ -57,18 +57,23 @@ static void
 wrap4(const struct ipsec_sa *sa, uint8_t *p, size_t len,
       const struct ipsec_ip *inner)
 {
-    memset(p, 0, IP4_HDR);
+    uint16_t id = 0;
+    uint8_t flags = 0;
+
     p[0] = 0x45;
     p[1] = outer_tos(sa, inner->tos);
     put16(p + 2, (uint32_t)len);
     /* What goes though it is longer than its path is IPv6 of up to 1280 bytes,
      * and has to be fragmented (RFC 4213 section 3.2.2). */
     if (ipsec_tunnel_df(sa, inner->df) && (sa->mtu == 0 || len <= sa->mtu)) {
-        p[6] = 0x40; /* atomic: its id means nothing (RFC 6864 section 4.1) */
+        flags = 0x40; /* atomic: its id means nothing (RFC 6864 section 4.1) */
     } else {
         /* no two of 65,536 packets of an SA alike; SAs set apart */
-        put16(p + 4, (uint16_t)(sa->seq ^ sa->spi));
+        id = (uint16_t)(sa->seq ^ sa->spi);
     }
+    put16(p + 4, id);
+    p[6] = flags;
+    p[7] = 0;
     p[8] = TTL;
     p[9] = LAYER_PROTO(sa);
     memcpy(p + 12, sa->local.byte, 4);
@@ -80,7 +85,7 @@ static void
 wrap6(const struct ipsec_sa *sa, uint8_t *p, size_t len,
       const struct ipsec_ip *inner, const uint8_t *in)
 {
-    memset(p, 0, IP6_HDR);
+    put32(p, 0);
     if ((sa->flags & IPSEC_SA_LABEL_COPY) && inner->version == 6) {
         memcpy(p, in, 4);
     }
