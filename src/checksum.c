@@ -1,43 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "inner.h"
 
-#if defined(IPSEC_NO_NATT) && defined(IPSEC_NO_ICMP)
-#define SHARED static
-#else
-#define SHARED
-#endif
+#if !defined(IPSEC_NO_NATT) || !defined(IPSEC_NO_ICMP)
 
 /* see inner.h */
-SHARED uint32_t
+uint32_t
 ipsec_sum_add(uint32_t sum, const uint8_t *p, size_t len)
 {
-    /* of 65,575 bytes, 32,788 words: it can't overflow */
-    for (; len > 1; len -= 2, p += 2) {
-        sum += get16(p);
+    size_t whole = len & ~(size_t)3;
+
+    sum = ipsec_sum_words(sum, p, whole);
+    sum = (sum & 0xffff) + (sum >> 16); /* so that what follows has room */
+    if (len & 2) {
+        sum += get16(p + whole);
     }
-    if (len == 1) {
-        sum += (uint32_t)p[0] << 8;
+    if (len & 1) {
+        sum += (uint32_t)p[len - 1] << 8;
     }
     return sum;
 }
-
-/* see inner.h */
-SHARED uint16_t
-ipsec_sum_fold(uint32_t sum)
-{
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
-/* see inner.h */
-uint16_t
-ipsec_checksum(const uint8_t *p, size_t len)
-{
-    return ipsec_sum_fold(ipsec_sum_add(0, p, len));
-}
-
-#if !defined(IPSEC_NO_NATT) || !defined(IPSEC_NO_ICMP)
 
 /* see inner.h */
 uint32_t

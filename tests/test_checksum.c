@@ -2,6 +2,12 @@
 #include "fake/fixture.h"
 #include "inner.h"
 
+static uint16_t
+checksum(const uint8_t *p, size_t len)
+{
+    return ipsec_sum_fold(ipsec_sum_add(0, p, len));
+}
+
 static void
 test_checksum_of_rfc1071_example(void **state)
 {
@@ -10,7 +16,7 @@ test_checksum_of_rfc1071_example(void **state)
                                  0xf4, 0xf5, 0xf6, 0xf7 };
 
     (void)state;
-    assert_int_equal(ipsec_checksum(p, sizeof p), 0x220d);
+    assert_int_equal(checksum(p, sizeof p), 0x220d);
 }
 
 static void
@@ -32,7 +38,7 @@ test_checksum_edges(void **state)
 
     (void)state;
     for (i = 0; i < COUNT(row); i++) {
-        assert_int_equal(ipsec_checksum(row[i].p, row[i].len), row[i].sum);
+        assert_int_equal(checksum(row[i].p, row[i].len), row[i].sum);
     }
 }
 
@@ -55,7 +61,7 @@ test_checksum_agrees_with_another_on_random_bytes(void **state)
         if (i % 3 == 0) {
             memset(p + 1, 0xff, len);
         }
-        assert_int_equal(ipsec_checksum(p + 1, len), packet_sum(p + 1, len));
+        assert_int_equal(checksum(p + 1, len), packet_sum(p + 1, len));
         free(p);
     }
 }
@@ -68,8 +74,8 @@ test_checksum_of_the_longest_packet_does_not_overflow(void **state)
     (void)state;
     assert_non_null(p);
     memset(p, 0xff, 65535);
-    assert_int_equal(ipsec_checksum(p, 65535), packet_sum(p, 65535));
-    assert_int_equal(ipsec_checksum(p, 65534), 0);
+    assert_int_equal(checksum(p, 65535), packet_sum(p, 65535));
+    assert_int_equal(checksum(p, 65534), 0);
     free(p);
 }
 

@@ -411,7 +411,7 @@ static const struct need needs[] = {
 #endif
 #if defined(IPSEC_NO_NATT) && defined(IPSEC_NO_ICMP)
     { "IPSEC_NO_NATT and IPSEC_NO_ICMP",
-      "test_checksum_in_pieces test_checksum_with_a_pseudo_header" },
+      "test_checksum_*" },
 #endif
     { "", "" }
 };
@@ -570,12 +570,6 @@ ipsec_sum_add(uint32_t sum, const uint8_t *p, size_t len)
     (void)p, (void)len;
     fail();
     return sum;
-}
-
-uint16_t
-ipsec_sum_fold(uint32_t sum)
-{
-    return (uint16_t)sum;
 }
 
 uint32_t

@@ -17,7 +17,6 @@ int needs_run(const char *group, const struct CMUnitTest *tests, size_t n,
 
 #if defined(IPSEC_NO_NATT) && defined(IPSEC_NO_ICMP)
 uint32_t ipsec_sum_add(uint32_t sum, const uint8_t *p, size_t len);
-uint16_t ipsec_sum_fold(uint32_t sum);
 uint32_t ipsec_sum_pseudo(const uint8_t *ip, uint8_t proto, size_t len);
 #endif
 
