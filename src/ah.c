@@ -139,7 +139,7 @@ ipsec_ah_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
 /* see inner.h */
 int
 ipsec_ah_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
-                const struct ipsec_ip *ip)
+                struct ipsec_ip *ip)
 {
     struct ipsec_buf *buf = &pkt->buf;
     uint8_t *ah = buf->data + ip->off, next = ah[0];
@@ -150,7 +150,7 @@ ipsec_ah_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
     if (ipsec_layer_tunnel(pkt, sa, next)) {
         buf->data = payload;
         buf->len = len;
-        return ipsec_tunnel_unwrap(buf, next, ip->tos);
+        return ipsec_tunnel_unwrap(buf, next, ip);
     }
     ipsec_decapsulate(buf, ip, payload, len, next);
     return IPSEC_OK;

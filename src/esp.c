@@ -181,7 +181,7 @@ trailer_check(const uint8_t *body, size_t *len)
 /* see inner.h */
 int
 ipsec_esp_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
-                 const struct ipsec_ip *ip)
+                 struct ipsec_ip *ip)
 {
     struct ipsec_buf *buf = &pkt->buf;
     uint8_t *body = buf->data + ip->off + ipsec_esp_head(sa);
@@ -198,7 +198,7 @@ ipsec_esp_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
     if (ipsec_layer_tunnel(pkt, sa, next)) {
         buf->data = body;
         buf->len = len;
-        return ipsec_tunnel_unwrap(buf, next, ip->tos);
+        return ipsec_tunnel_unwrap(buf, next, ip);
     }
     ipsec_decapsulate(buf, ip, body, len, next);
     return IPSEC_OK;

@@ -127,8 +127,14 @@ ipsec_ip_resize(uint8_t *p, size_t len, size_t nh, uint8_t proto)
 int
 ipsec_addr_equal(const struct ipsec_addr *a, const struct ipsec_addr *b)
 {
-    return a->version == b->version &&
-           memcmp(a->byte, b->byte, a->version == 4 ? 4 : 16) == 0;
+    size_t len = a->version == 4 ? 4 : 16, i;
+
+    for (i = 0; i < len; i += 4) {
+        if (get32(a->byte + i) != get32(b->byte + i)) {
+            return 0;
+        }
+    }
+    return a->version == b->version;
 }
 
 /* see inner.h */

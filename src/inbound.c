@@ -103,10 +103,19 @@ flow_take(struct view *view, const struct ipsec_pkt *pkt, size_t layers)
     AUDIT_DETAIL(view->label = ipsec_ip_label(pkt->buf.data));
 }
 
+/* Did it come out of a tunnel, and so view->ip from ipsec_layer_opened()? */
+static int
+is_unwrapped(const struct ipsec_pkt *pkt)
+{
+    return pkt->layers > 0 &&
+           ipsec_layer_mode(pkt, pkt->layers - 1u) == IPSEC_MODE_TUNNEL;
+}
+
 static int
 view_take(struct view *view, const struct ipsec_pkt *pkt)
 {
-    int rc = ipsec_ip_parse(&view->ip, &pkt->buf);
+    int rc = is_unwrapped(pkt) ? IPSEC_OK
+                               : ipsec_ip_parse(&view->ip, &pkt->buf);
 
     details_reset(view, pkt);
     if (rc != IPSEC_OK) {
@@ -213,7 +222,6 @@ is_for_us(const struct ipsec_pkt *pkt)
 #ifdef IPSEC_NO_NATT
 #define udp_strip(ips, pkt, ip) IPSEC_OK
 #define udp_accepts(sa, ip) 1
-#define udp_opened(ips, pkt, sa, view, newest, rc) ((void)(newest), (rc))
 #else
 
 /* ESP in UDP (RFC 3948) is from here on as ESP, but for view->flow. What is
@@ -238,14 +246,6 @@ udp_accepts(const struct ipsec_sa *sa, const struct ipsec_ip *ip)
 {
     return (sa->flags & IPSEC_SA_ENCAP_ONLY) == 0 ||
            (sa->local_port != 0) == (ip->udp != 0);
-}
-
-static int
-udp_opened(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
-           const struct view *view, int newest, int rc)
-{
-    return view->ip.udp == 0 ? rc
-        : ipsec_udp_opened(ips, pkt, sa, &view->flow, newest, rc);
 }
 
 #endif
@@ -325,71 +325,75 @@ layer_open(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
 /* The engine has answered `rc` for the layer last begun. */
 static int
 layer_opened(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
-             const struct view *view, int rc)
+             struct view *view, int rc)
 {
     uint64_t seq = sa->seq;
+    int in_udp = IP_UDP(&view->ip) != 0;
 
     if (rc != IPSEC_OK) {
         return rc;
     }
     sa->used = ips->now;
     rc = ipsec_layer_opened(pkt, sa, &view->ip);
-    if (rc == IPSEC_OK && IS_WILD(sa) && !source_fits(sa, view) &&
-        ipsec_layer_mode(pkt, pkt->layers - 1u) == IPSEC_MODE_TRANSPORT) {
+    if (rc == IPSEC_OK && IS_WILD(sa) && !is_unwrapped(pkt) &&
+        !source_fits(sa, view)) {
         rc = IPSEC_ERR_SELECTOR; /* as in layer_open(), known only now */
     }
-    rc = udp_opened(ips, pkt, sa, view, sa->seq > seq, rc);
+    if (in_udp) {
+        rc = ipsec_udp_opened(ips, pkt, sa, &view->flow, sa->seq > seq, rc);
+    }
     ipsec_life_warn(ips, sa);
     return rc;
 }
 
 /* Open all that is ours, then judge. */
 static int
-peel(struct ipsec *ips, struct ipsec_pkt *pkt)
+peel(struct ipsec *ips, struct ipsec_pkt *pkt, struct view *view)
 {
     struct ipsec_sa *sa = NULL;
-    struct view view;
     int rc;
 
     do {
-        rc = view_take(&view, pkt);
+        rc = view_take(view, pkt);
         if (rc == IPSEC_OK) {
-            rc = udp_strip(ips, pkt, &view.ip);
+            rc = udp_strip(ips, pkt, &view->ip);
         }
         if (rc == IPSEC_CONSUMED) {
             return rc;
         }
         if (rc == IPSEC_OK) {
-            rc = sa_find(ips, pkt, &view, &sa);
+            rc = sa_find(ips, pkt, view, &sa);
         }
         if (rc != IPSEC_OK) {
-            return drop(ips, pkt, rc, &view, NULL);
+            return drop(ips, pkt, rc, view, NULL);
         }
-        if (sa == NULL && ipsec_icmp_heeded(ips, pkt, &view.ip, &view.flow)) {
+        if (sa == NULL && ipsec_icmp_heeded(ips, pkt, &view->ip, &view->flow)) {
             return IPSEC_CONSUMED;
         }
         if (sa == NULL) {
-            return judge(ips, pkt, &view);
+            return judge(ips, pkt, view);
         }
         if (pkt->held == LAYERS) {
-            return drop(ips, pkt, IPSEC_ERR_DEPTH, &view, NULL);
+            return drop(ips, pkt, IPSEC_ERR_DEPTH, view, NULL);
         }
         ipsec_sa_hold(pkt, sa);
-        rc = layer_open(ips, pkt, sa, &view);
-        rc = layer_opened(ips, pkt, sa, &view, rc);
+        rc = layer_open(ips, pkt, sa, view);
+        rc = layer_opened(ips, pkt, sa, view, rc);
     } while (rc == IPSEC_OK);
     if (rc == PENDING) {
         return rc;
     }
-    return rc > 0 ? deliver(ips, pkt, rc) : drop(ips, pkt, rc, &view, sa);
+    return rc > 0 ? deliver(ips, pkt, rc) : drop(ips, pkt, rc, view, sa);
 }
 
 /* see ipsec.h */
 int
 ipsec_inbound(struct ipsec *ips, struct ipsec_pkt *pkt)
 {
+    struct view view;
+
     ipsec_pkt_reset(pkt);
-    return peel(ips, pkt);
+    return peel(ips, pkt, &view);
 }
 
 #ifndef IPSEC_NO_ASYNC
@@ -416,7 +420,7 @@ ipsec_inbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result)
     }
     rc = layer_opened(ips, pkt, sa, &view, result);
     if (rc == IPSEC_OK) {
-        return peel(ips, pkt);
+        return peel(ips, pkt, &view);
     }
     return rc > 0 ? deliver(ips, pkt, rc) : drop(ips, pkt, rc, &view, sa);
 }

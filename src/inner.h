@@ -423,9 +423,9 @@ int ipsec_layer_fits(const struct ipsec_pkt *pkt, size_t i,
 #endif
 
 /* The ICV held: window, trailer, headers. IPSEC_OK, IPSEC_CONSUMED, or an
- * error. */
+ * error. If it was a tunnel, `ip` is then the header of the packet inside. */
 int ipsec_layer_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
-                       const struct ipsec_ip *ip);
+                       struct ipsec_ip *ip);
 
 /* May `sa` accept the packet still, whose number is pkt->seq? As
  * ipsec_life_check(). */
@@ -452,7 +452,7 @@ void ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip);
 int ipsec_esp_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
                    const struct ipsec_sa *sa, const struct ipsec_ip *ip);
 int ipsec_esp_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
-                     const struct ipsec_ip *ip);
+                     struct ipsec_ip *ip);
 
 /* ah.c (RFC 4302): likewise. */
 size_t ipsec_ah_len(const struct ipsec_sa *sa);
@@ -460,7 +460,7 @@ void ipsec_ah_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip);
 int ipsec_ah_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
                   const struct ipsec_sa *sa, const struct ipsec_ip *ip);
 int ipsec_ah_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
-                    const struct ipsec_ip *ip);
+                    struct ipsec_ip *ip);
 
 /* Can the headers of a packet, `hdr` bytes of them, be authenticated? */
 int ipsec_ah_covers(const struct ipsec_sa *sa, const uint8_t *p, size_t hdr);
@@ -474,6 +474,8 @@ int ipsec_ah_covers(const struct ipsec_sa *sa, const uint8_t *p, size_t hdr);
 #define ipsec_udp_wrap(sa, udp, len) ((void)0)
 #define ipsec_sum_renew(buf) ((void)0)
 #define ipsec_udp_strip(ip, p, port) IPSEC_OK
+#define ipsec_udp_opened(ips, pkt, sa, flow, newest, rc)                      \
+    ((void)(newest), (rc))
 #else
 #define IP_UDP(ip)     ((ip)->udp)
 #define IN_UDP(sa)     ((sa)->local_port != 0)
@@ -541,9 +543,11 @@ int ipsec_tunnel_df(const struct ipsec_sa *sa, int df);
 void ipsec_tunnel_wrap(const struct ipsec_sa *sa, uint8_t *p, size_t len,
                        const struct ipsec_ip *inner, const uint8_t *in);
 
-/* What came out of a tunnel, in `buf`, as next header `proto`, with `tos` in
- * the outer header: check it, trim it, carry over congestion marks. */
-int ipsec_tunnel_unwrap(struct ipsec_buf *buf, uint8_t proto, uint8_t tos);
+/* What came out of a tunnel, in `buf`, as next header `proto`, behind the outer
+ * header `ip`, which then is the inner: check it, trim it, carry over
+ * congestion marks. */
+int ipsec_tunnel_unwrap(struct ipsec_buf *buf, uint8_t proto,
+                        struct ipsec_ip *ip);
 
 /* icmp.c: ICMP errors, of the headers `ip` and the selectors `flow`, by what
  * they quote (RFC 4301 sections 6 and 8.2) */

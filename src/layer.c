@@ -186,7 +186,7 @@ ipsec_layer_fits(const struct ipsec_pkt *pkt, size_t i,
 /* see inner.h */
 int
 ipsec_layer_opened(struct ipsec_pkt *pkt, struct ipsec_sa *sa,
-                   const struct ipsec_ip *ip)
+                   struct ipsec_ip *ip)
 {
 #ifndef IPSEC_NO_ASYNC
     int rc = ipsec_replay_check(sa, pkt->seq);

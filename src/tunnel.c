@@ -125,30 +125,31 @@ ecn_merge(unsigned inner, unsigned outer)
 
 /* see inner.h */
 int
-ipsec_tunnel_unwrap(struct ipsec_buf *buf, uint8_t proto, uint8_t tos)
+ipsec_tunnel_unwrap(struct ipsec_buf *buf, uint8_t proto, struct ipsec_ip *ip)
 {
-    struct ipsec_ip ip;
+    unsigned outer = ip->tos & ECN, inner;
     int rc, ecn;
 
     if (proto != PROTO_IPIP && proto != PROTO_IPV6) {
         return IPSEC_ERR_MODE;
     }
-    rc = ipsec_ip_parse(&ip, buf);
-    if (rc != IPSEC_OK || (ip.version == 4) != (proto == PROTO_IPIP) ||
-        (ip.version == 4 && !ipsec_ip4_intact(buf->data))) {
+    rc = ipsec_ip_parse(ip, buf);
+    if (rc != IPSEC_OK || (ip->version == 4) != (proto == PROTO_IPIP) ||
+        (ip->version == 4 && !ipsec_ip4_intact(buf->data))) {
         return IPSEC_ERR_MALFORMED;
     }
-    buf->len = ip.len; /* the rest is TFC padding (RFC 4303 section 2.7) */
-    ecn = ecn_merge(ip.tos & ECN, tos & ECN);
+    buf->len = ip->len; /* the rest is TFC padding (RFC 4303 section 2.7) */
+    inner = ip->tos & ECN;
+    ecn = ecn_merge(inner, outer);
     if (ecn < 0) {
         return IPSEC_ERR_ECN;
     }
-    if ((unsigned)ecn != (ip.tos & ECN)) {
-        tos = (uint8_t)((ip.tos & ~ECN) | (unsigned)ecn);
-        if (ip.version == 4) {
-            ipsec_ip4_set_tos(buf->data, tos);
+    if ((unsigned)ecn != inner) {
+        ip->tos = (uint8_t)((ip->tos & ~ECN) | (unsigned)ecn);
+        if (ip->version == 4) {
+            ipsec_ip4_set_tos(buf->data, ip->tos);
         } else {
-            ipsec_ip6_set_tos(buf->data, tos);
+            ipsec_ip6_set_tos(buf->data, ip->tos);
         }
     }
     return IPSEC_OK;
