@@ -161,6 +161,16 @@ ins_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, size_t i)
     return ip->ins;
 }
 
+/* The longest packet that `sa` may make, its path's MTU heeded or not. */
+static size_t
+limit_of(const struct ipsec_sa *sa, int heed)
+{
+    if (heed && sa->mtu != 0) {
+        return sa->mtu;
+    }
+    return UINT16_MAX + (sa->local.version == 6 ? IP6_HDR : 0);
+}
+
 /* The largest packet that passes through the layers from `from` on, path MTUs
  * heeded or not. */
 static size_t
@@ -172,10 +182,7 @@ mtu_from(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, size_t from,
 
     while (i > from) {
         sa = pkt->sa[--i];
-        max = UINT16_MAX + (sa->local.version == 6 ? IP6_HDR : 0);
-        if (heed && sa->mtu != 0) {
-            max = sa->mtu;
-        }
+        max = limit_of(sa, heed);
         mtu = ipsec_layer_mtu(sa, ins_of(pkt, ip, i), mtu < max ? mtu : max);
     }
     return mtu;
@@ -230,7 +237,7 @@ df_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     return any;
 }
 
-/* Does it fit its path (RFC 4301 section 8.2.1)? */
+/* It exceeds a path MTU: does it matter (RFC 4301 section 8.2.1)? */
 static int
 mtu_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 {
@@ -246,25 +253,28 @@ mtu_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     return IPSEC_ERR_TOO_BIG;
 }
 
-/* Is there room for all layers yet to come, to the byte? */
+/* Is there room for all layers yet to come, to the byte? `*big`: one of them
+ * makes it longer than its path's MTU, or than any packet may be. */
 static int
-room_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
+room_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip, int *big)
 {
     const struct ipsec_buf *buf = &pkt->buf;
-    size_t i, head, tail, tfc, len = ip->len;
+    const struct ipsec_sa *sa;
+    size_t i, more, head = 0, len = ip->len;
 
-    pkt->head = pkt->tail = 0;
+    *big = 0;
     for (i = STAGE(pkt); i < HELD(pkt); i++) {
-        head = ipsec_layer_head(pkt->sa[i]);
-        tfc = tfc_of(pkt, ip, i, len);
-        tail = tfc + ipsec_layer_tail(pkt->sa[i], ins_of(pkt, ip, i),
-                                      len + tfc);
-        pkt->head = (uint16_t)(pkt->head + head);
-        pkt->tail = (uint16_t)(pkt->tail + tail);
-        len += head + tail;
+        sa = pkt->sa[i];
+        more = ipsec_layer_head(sa);
+        head += more;
+        len += tfc_of(pkt, ip, i, len);
+        len += more + ipsec_layer_tail(sa, ins_of(pkt, ip, i), len);
+        *big |= len > limit_of(sa, 1);
     }
-    return (size_t)(buf->data - buf->head) < pkt->head ||
-           (size_t)(buf->end - buf->data) < ip->len + pkt->tail
+    pkt->head = (uint16_t)head;
+    pkt->tail = (uint16_t)(len - head - ip->len);
+    return (size_t)(buf->data - buf->head) < head ||
+           (size_t)(buf->end - buf->data) < len - head
         ? IPSEC_ERR_ROOM : IPSEC_OK;
 }
 
@@ -295,16 +305,18 @@ headers_check(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 static int
 bundle_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 {
-    int rc;
+    int rc, room, big;
 
     if (ip->frag != FRAG_NONE && pkt->sa[0]->mode == IPSEC_MODE_TRANSPORT) {
         return IPSEC_ERR_FRAGMENT; /* RFC 4303 section 3.3.4 */
     }
     rc = headers_check(pkt, ip);
-    if (rc == IPSEC_OK) {
-        rc = mtu_check(pkt, ip);
+    if (rc != IPSEC_OK) {
+        return rc;
     }
-    return rc == IPSEC_OK ? room_check(pkt, ip) : rc;
+    room = room_check(pkt, ip, &big);
+    rc = big ? mtu_check(pkt, ip) : IPSEC_OK;
+    return rc == IPSEC_OK ? room : rc;
 }
 
 #if defined(IPSEC_NO_AH) && defined(IPSEC_NO_NATT)
@@ -328,7 +340,7 @@ layer_check(const struct ipsec *ips, struct ipsec_pkt *pkt,
             const struct ipsec_ip *ip)
 {
     const struct ipsec_sa *sa = pkt->sa[pkt->stage];
-    int rc = ipsec_sa_alive(pkt);
+    int rc = ipsec_sa_alive(pkt), big = 0;
 
     if (rc == IPSEC_OK) {
         rc = ipsec_life_check(ips, sa, sa->seq);
@@ -337,9 +349,9 @@ layer_check(const struct ipsec *ips, struct ipsec_pkt *pkt,
         rc = IPSEC_ERR_SELECTOR;
     }
     if (rc == IPSEC_OK) {
-        rc = room_check(pkt, ip);
+        rc = room_check(pkt, ip, &big);
     }
-    if (rc == IPSEC_OK && ip->len > mtu_of(pkt, ip, 0)) {
+    if (rc == IPSEC_OK && big && ip->len > mtu_of(pkt, ip, 0)) {
         rc = IPSEC_ERR_ROOM; /* its sender has no part in it: not TOO_BIG */
     }
     return rc;

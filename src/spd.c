@@ -66,16 +66,14 @@ proto_match(const struct ipsec_selector *s, const struct ipsec_flow *flow)
 
 #endif
 
-/* see inner.h */
-int
-ipsec_policy_match(const struct ipsec_policy *policy, int dir,
-                   const struct ipsec_flow *flow)
+/* Does all but the remote address match? */
+static int
+fields_match(const struct ipsec_policy *policy, int dir,
+           const struct ipsec_flow *flow)
 {
     const struct ipsec_selector *s = &policy->sel;
 
-    /* in a list, most are about other remote addresses */
-    return prefix_match(&s->remote, flow->remote.byte) &&
-           (policy->dir & dir) != 0 && s->spd_id == flow->spd_id &&
+    return (policy->dir & dir) != 0 && s->spd_id == flow->spd_id &&
            proto_match(s, flow) &&
            (s->version == 0 || s->version == flow->local.version) &&
            ((s->set & IPSEC_SEL_LOCAL_PORT) == 0 ||
@@ -85,6 +83,15 @@ ipsec_policy_match(const struct ipsec_policy *policy, int dir,
             port_match(s->remote_port_lo, s->remote_port_hi,
                        flow->remote_port, flow->opaque)) &&
            prefix_match(&s->local, flow->local.byte);
+}
+
+/* see inner.h */
+int
+ipsec_policy_match(const struct ipsec_policy *policy, int dir,
+                   const struct ipsec_flow *flow)
+{
+    return prefix_match(&policy->sel.remote, flow->remote.byte) &&
+           fields_match(policy, dir, flow);
 }
 
 /* see inner.h */
@@ -336,7 +343,9 @@ chain_match(struct ipsec_policy *policy, struct ipsec_policy *best, int dir,
         if (best != NULL && !better(policy, best)) {
             break;
         }
-        if (ipsec_policy_match(policy, dir, flow)) {
+        /* in a list, most are about other remote addresses */
+        if (prefix_match(&policy->sel.remote, flow->remote.byte) &&
+            fields_match(policy, dir, flow)) {
             return policy;
         }
     }
