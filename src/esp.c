@@ -14,13 +14,6 @@
  * ahead to make room.
  */
 
-/* see inner.h */
-size_t
-ipsec_esp_head(const struct ipsec_sa *sa)
-{
-    return ESP_HDR + (size_t)sa->iv_len;
-}
-
 static size_t
 pad_of(const struct ipsec_sa *sa, size_t len)
 {
@@ -50,8 +43,8 @@ trailer_write(uint8_t *p, size_t pad, uint8_t next)
 {
     size_t i;
 
-    for (i = 0; i < pad; i++) {
-        p[i] = (uint8_t)(i + 1);
+    for (i = pad; i > 0; i--) {
+        p[i - 1] = (uint8_t)i;
     }
     p[pad] = (uint8_t)pad;
     p[pad + 1] = next;
@@ -166,14 +159,15 @@ static int
 trailer_check(const uint8_t *body, size_t *len)
 {
     size_t pad = body[*len - 2], i;
-    uint8_t wrong = 0;
+    unsigned wrong = 0;
 
     if (pad + 2 > *len) {
         return IPSEC_ERR_PADDING;
     }
     *len -= pad + 2;
-    for (i = 0; i < pad; i++) {
-        wrong |= (uint8_t)(body[*len + i] ^ (i + 1));
+    body += *len;
+    for (i = pad; i > 0; i--) {
+        wrong |= body[i - 1] ^ (unsigned)i;
     }
     return wrong ? IPSEC_ERR_PADDING : IPSEC_OK;
 }

@@ -17,15 +17,18 @@ ipsec_ip_parse(struct ipsec_ip *ip, const struct ipsec_buf *buf)
 }
 
 static void
-addr_load(struct ipsec_addr *addr, uint8_t version, const uint8_t *p)
+addr4_load(struct ipsec_addr *addr, const uint8_t *p)
 {
-    addr->version = version;
-    if (version == 4) {
-        memcpy(addr->byte, p, 4);
-        memset(addr->byte + 4, 0, 12);
-    } else {
-        memcpy(addr->byte, p, 16);
-    }
+    addr->version = 4;
+    memcpy(addr->byte, p, 4);
+    memset(addr->byte + 4, 0, 12);
+}
+
+static void
+addr6_load(struct ipsec_addr *addr, const uint8_t *p)
+{
+    addr->version = 6;
+    memcpy(addr->byte, p, 16);
 }
 
 /* see inner.h */
@@ -68,12 +71,16 @@ void
 ipsec_flow_fill(struct ipsec_flow *flow, int dir, const struct ipsec_ip *ip,
                 const uint8_t *p)
 {
-    const uint8_t *src = p + (ip->version == 4 ? 12 : 8);
-    const uint8_t *dst = p + (ip->version == 4 ? 16 : 24);
-    int out = dir == IPSEC_OUT;
+    struct ipsec_addr *src = dir == IPSEC_OUT ? &flow->local : &flow->remote;
+    struct ipsec_addr *dst = dir == IPSEC_OUT ? &flow->remote : &flow->local;
 
-    addr_load(&flow->local, ip->version, out ? src : dst);
-    addr_load(&flow->remote, ip->version, out ? dst : src);
+    if (ip->version == 4) {
+        addr4_load(src, p + 12);
+        addr4_load(dst, p + 16);
+    } else {
+        addr6_load(src, p + 8);
+        addr6_load(dst, p + 24);
+    }
     flow->proto = ip->proto;
     flow->spd_id = 0;
     if (ip->frag == FRAG_LATER) {
@@ -85,17 +92,6 @@ ipsec_flow_fill(struct ipsec_flow *flow, int dir, const struct ipsec_ip *ip,
         ports_load(flow, dir, p + ip->off, ip->len - ip->off);
     }
 }
-
-#ifndef IPSEC_NO_AUDIT_DETAILS
-
-/* see inner.h */
-uint32_t
-ipsec_ip_label(const uint8_t *p)
-{
-    return p[0] >> 4 == 6 ? get32(p) & 0xfffff : 0;
-}
-
-#endif
 
 /* see ipsec.h */
 int

@@ -12,14 +12,6 @@
 
 /* see inner.h */
 int
-ipsec_addr_is_group(const struct ipsec_addr *addr)
-{
-    return addr->version == 4 ? addr->byte[0] >> 4 == 14
-                              : addr->byte[0] == 0xff;
-}
-
-/* see inner.h */
-int
 ipsec_group_valid(const struct ipsec_sa_params *q,
                   const struct ipsec_alg *alg)
 {

@@ -280,7 +280,9 @@ sa_find(const struct ipsec *ips, struct ipsec_pkt *pkt, struct view *view,
         : ipsec_sad_lookup(ips, IPSEC_IN, view->spi, proto,
                            &view->flow.local);
     if (*sa != NULL && (*sa)->state == IPSEC_SA_MATURE) {
-        details_take(view, pkt);
+        if (pkt->layers > 0) {
+            details_take(view, pkt);
+        }
         return IPSEC_OK;
     }
     *sa = NULL;

@@ -319,7 +319,12 @@ int ipsec_sa_alive(const struct ipsec_pkt *pkt);
 #define IS_GROUP(sa) (((sa)->flags & IPSEC_SA_MULTICAST) != 0)
 #define HAS_SENDER(sa) (((sa)->flags & GROUP_FLAGS) != IPSEC_SA_MULTICAST)
 
-int ipsec_addr_is_group(const struct ipsec_addr *addr);
+static inline int
+ipsec_addr_is_group(const struct ipsec_addr *addr)
+{
+    return addr->version == 4 ? addr->byte[0] >> 4 == 14
+                              : addr->byte[0] == 0xff;
+}
 
 /* IPSEC_OK, or what is wrong with an SA that is to be a group's. */
 int ipsec_group_valid(const struct ipsec_sa_params *q,
@@ -445,7 +450,12 @@ void ipsec_decapsulate(struct ipsec_buf *buf, const struct ipsec_ip *ip,
                        uint8_t *payload, size_t len, uint8_t next);
 
 /* esp.c (RFC 4303): as above. */
-size_t ipsec_esp_head(const struct ipsec_sa *sa);
+static inline size_t
+ipsec_esp_head(const struct ipsec_sa *sa)
+{
+    return ESP_HDR + (size_t)sa->iv_len;
+}
+
 size_t ipsec_esp_tail(const struct ipsec_sa *sa, size_t len);
 size_t ipsec_esp_fit(const struct ipsec_sa *sa, size_t room);
 void ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip);
@@ -532,7 +542,11 @@ size_t ipsec_chain_len(const struct ipsec_ip *ip);
 
 /* tunnel.c: outer headers (RFC 4301 section 5.1.2) */
 
-size_t ipsec_tunnel_len(const struct ipsec_sa *sa);
+static inline size_t
+ipsec_tunnel_len(const struct ipsec_sa *sa)
+{
+    return sa->local.version == 6 ? IP6_HDR : IP4_HDR;
+}
 
 /* Will the outer header that `sa` puts round a packet, which itself has `df`
  * or not, forbid fragmentation? */
@@ -617,8 +631,11 @@ int ipsec_inbound_resume(struct ipsec *ips, struct ipsec_pkt *pkt, int result);
 int ipsec_op_run(struct ipsec_pkt *pkt, const struct ipsec_sa *sa);
 
 /* Where `pkt` is counted. */
-struct ipsec_stats *ipsec_pkt_stats(struct ipsec *ips,
-                                    const struct ipsec_pkt *pkt);
+static inline struct ipsec_stats *
+ipsec_pkt_stats(struct ipsec *ips, const struct ipsec_pkt *pkt)
+{
+    return pkt->stats != NULL ? pkt->stats : &ips->stats;
+}
 
 /* Forget the results of an earlier call. */
 void ipsec_pkt_reset(struct ipsec_pkt *pkt);
@@ -631,7 +648,11 @@ void ipsec_pkt_reset(struct ipsec_pkt *pkt);
 #endif
 
 /* The flow label of the packet at `p`, if it is IPv6; or 0. */
-uint32_t ipsec_ip_label(const uint8_t *p);
+static inline uint32_t
+ipsec_ip_label(const uint8_t *p)
+{
+    return p[0] >> 4 == 6 ? get32(p) & 0xfffff : 0;
+}
 
 /* Count and audit a drop, for which `sa`, or NULL, answers. why->status. */
 int ipsec_pkt_drop(struct ipsec *ips, struct ipsec_pkt *pkt,

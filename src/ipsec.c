@@ -163,13 +163,6 @@ ipsec_op_run(struct ipsec_pkt *pkt, const struct ipsec_sa *sa)
 }
 
 /* see inner.h */
-struct ipsec_stats *
-ipsec_pkt_stats(struct ipsec *ips, const struct ipsec_pkt *pkt)
-{
-    return pkt->stats != NULL ? pkt->stats : &ips->stats;
-}
-
-/* see inner.h */
 void
 ipsec_pkt_reset(struct ipsec_pkt *pkt)
 {

@@ -161,16 +161,6 @@ ins_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, size_t i)
     return ip->ins;
 }
 
-/* The longest packet that `sa` may make, its path's MTU heeded or not. */
-static size_t
-limit_of(const struct ipsec_sa *sa, int heed)
-{
-    if (heed && sa->mtu != 0) {
-        return sa->mtu;
-    }
-    return UINT16_MAX + (sa->local.version == 6 ? IP6_HDR : 0);
-}
-
 /* The largest packet that passes through the layers from `from` on, path MTUs
  * heeded or not. */
 static size_t
@@ -182,7 +172,10 @@ mtu_from(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, size_t from,
 
     while (i > from) {
         sa = pkt->sa[--i];
-        max = limit_of(sa, heed);
+        max = UINT16_MAX + (sa->local.version == 6 ? IP6_HDR : 0);
+        if (heed && sa->mtu != 0) {
+            max = sa->mtu;
+        }
         mtu = ipsec_layer_mtu(sa, ins_of(pkt, ip, i), mtu < max ? mtu : max);
     }
     return mtu;
@@ -237,7 +230,7 @@ df_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     return any;
 }
 
-/* It exceeds a path MTU: does it matter (RFC 4301 section 8.2.1)? */
+/* One of the layers exceeds an MTU: does it matter (RFC 4301 section 8.2.1)? */
 static int
 mtu_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 {
@@ -254,7 +247,7 @@ mtu_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 }
 
 /* Is there room for all layers yet to come, to the byte? `*big`: one of them
- * makes it longer than its path's MTU, or than any packet may be. */
+ * makes it longer than its path's MTU, or than an IPv4 packet may be. */
 static int
 room_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip, int *big)
 {
@@ -269,7 +262,7 @@ room_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip, int *big)
         head += more;
         len += tfc_of(pkt, ip, i, len);
         len += more + ipsec_layer_tail(sa, ins_of(pkt, ip, i), len);
-        *big |= len > limit_of(sa, 1);
+        *big |= len > (sa->mtu != 0 ? sa->mtu : UINT16_MAX);
     }
     pkt->head = (uint16_t)head;
     pkt->tail = (uint16_t)(len - head - ip->len);

@@ -10,13 +10,6 @@
 #define ECN_ECT0 0x02u
 
 /* see inner.h */
-size_t
-ipsec_tunnel_len(const struct ipsec_sa *sa)
-{
-    return sa->local.version == 6 ? IP6_HDR : IP4_HDR;
-}
-
-/* see inner.h */
 int
 ipsec_tunnel_df(const struct ipsec_sa *sa, int df)
 {
