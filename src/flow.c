@@ -20,8 +20,10 @@ static void
 addr4_load(struct ipsec_addr *addr, const uint8_t *p)
 {
     addr->version = 4;
-    memcpy(addr->byte, p, 4);
-    memset(addr->byte + 4, 0, 12);
+    copy4(addr->byte, p);
+    zero4(addr->byte + 4);
+    zero4(addr->byte + 8);
+    zero4(addr->byte + 12);
 }
 
 static void

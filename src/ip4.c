@@ -75,7 +75,7 @@ ipsec_ip4_quote(struct ipsec_ip *ip, const uint8_t *p, size_t len)
 #endif
 
 /* The checksum of the header, which is 0 if it holds its own. */
-static uint16_t
+static inline uint16_t
 checksum(const uint8_t *p)
 {
     return ipsec_sum_fold(ipsec_sum_words(0, p, (size_t)(p[0] & 15) * 4));

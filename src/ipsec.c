@@ -166,10 +166,14 @@ ipsec_op_run(struct ipsec_pkt *pkt, const struct ipsec_sa *sa)
 void
 ipsec_pkt_reset(struct ipsec_pkt *pkt)
 {
+    size_t i;
+
     pkt->layers = pkt->held = pkt->stage = pkt->passed = 0;
     pkt->head = pkt->tail = pkt->mtu = 0;
     pkt->seq = 0;
-    memset(pkt->sa, 0, sizeof pkt->sa);
+    for (i = 0; i < IPSEC_DEPTH; i++) {
+        pkt->sa[i] = NULL;
+    }
 }
 
 /* see inner.h */

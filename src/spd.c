@@ -25,7 +25,7 @@
 #define others_check(policy) ipsec_pfp_valid(policy)
 #endif
 
-static int
+static inline int
 prefix_match(const struct ipsec_prefix *prefix, const uint8_t *addr)
 {
     const uint8_t *p = prefix->byte;

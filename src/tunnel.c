@@ -69,8 +69,8 @@ wrap4(const struct ipsec_sa *sa, uint8_t *p, size_t len,
     p[7] = 0;
     p[8] = TTL;
     p[9] = LAYER_PROTO(sa);
-    memcpy(p + 12, sa->local.byte, 4);
-    memcpy(p + 16, sa->remote.byte, 4);
+    copy4(p + 12, sa->local.byte);
+    copy4(p + 16, sa->remote.byte);
     ipsec_ip4_seal(p);
 }
 

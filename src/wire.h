@@ -67,6 +67,43 @@ put32(uint8_t *p, uint32_t v)
 #endif
 }
 
+/* Copy and clear four bytes. For a core without unaligned words compilers call
+ * memcpy() and memset(), for however few. */
+#if defined(__arm__) && !defined(__ARM_FEATURE_UNALIGNED)
+
+static inline void
+copy4(uint8_t *to, const uint8_t *from)
+{
+    uint8_t a = from[0], b = from[1], c = from[2], d = from[3];
+
+    to[0] = a;
+    to[1] = b;
+    to[2] = c;
+    to[3] = d;
+}
+
+static inline void
+zero4(uint8_t *to)
+{
+    put32(to, 0);
+}
+
+#else
+
+static inline void
+copy4(uint8_t *to, const uint8_t *from)
+{
+    memcpy(to, from, 4);
+}
+
+static inline void
+zero4(uint8_t *to)
+{
+    memset(to, 0, 4);
+}
+
+#endif
+
 static inline void
 put64(uint8_t *p, uint64_t v)
 {
