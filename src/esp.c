@@ -113,8 +113,7 @@ ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     struct ipsec_sa *sa = pkt->sa[pkt->stage];
     size_t keep = sa->mode == IPSEC_MODE_TUNNEL ? 0 : ip->ins;
     size_t grow = ipsec_layer_head(sa);
-    uint8_t *payload = pkt->buf.data + keep;
-    uint8_t *esp = payload - ipsec_esp_head(sa);
+    uint8_t *payload = pkt->buf.data + keep, *esp;
     size_t len = ip->len - keep; /* without padding of the link */
     uint8_t next = ipsec_layer_next(sa, ip, pkt->buf.data);
 
@@ -122,6 +121,7 @@ ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     len += trailer_write(payload + len, pad_of(sa, len), next);
     ipsec_encapsulate(&pkt->buf, sa, ip, grow,
                       keep + grow + len + sa->icv_len);
+    esp = pkt->buf.data + keep + grow - ipsec_esp_head(sa);
     if (IN_UDP(sa)) {
         ipsec_udp_wrap(sa, esp - UDP_HDR, UDP_HDR + ipsec_esp_head(sa) + len +
                                           sa->icv_len);

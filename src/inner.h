@@ -295,9 +295,16 @@ struct ipsec_sad_bucket *ipsec_sad_bucket(const struct ipsec *ips,
 /* It was removed and no packet holds it: wipe its key. */
 void ipsec_sa_end(struct ipsec_sa *sa);
 
-/* ipsec.c: a packet takes hold of an SA, so that it stays whatever a callback
- * does; and lets go of all. */
-void ipsec_sa_hold(struct ipsec_pkt *pkt, struct ipsec_sa *sa);
+
+/* ipsec.c: a packet takes hold of an SA, so that it stays whatever a callback does;
+ * and lets go of all. */
+static inline void
+ipsec_sa_hold(struct ipsec_pkt *pkt, struct ipsec_sa *sa)
+{
+    pkt->sa[pkt->held++] = sa;
+    sa->in_flight++;
+}
+
 void ipsec_sa_release(struct ipsec *ips, struct ipsec_pkt *pkt);
 /* IPSEC_OK, or IPSEC_ERR_EXPIRED: one of those held was removed meanwhile. */
 int ipsec_sa_alive(const struct ipsec_pkt *pkt);
@@ -422,9 +429,19 @@ int ipsec_layer_open(const struct ipsec *ips, struct ipsec_pkt *pkt,
 #define IS_WILD(sa) ((sa)->mode == IPSEC_MODE_ANY)
 int ipsec_layer_tunnel(struct ipsec_pkt *pkt, const struct ipsec_sa *sa,
                        uint8_t next);
-int ipsec_layer_mode(const struct ipsec_pkt *pkt, size_t i);
-int ipsec_layer_fits(const struct ipsec_pkt *pkt, size_t i,
-                     const struct ipsec_policy *policy);
+
+static inline int
+ipsec_layer_mode(const struct ipsec_pkt *pkt, size_t i)
+{
+    return pkt->tunnels >> i & 1 ? IPSEC_MODE_TUNNEL : IPSEC_MODE_TRANSPORT;
+}
+
+static inline int
+ipsec_layer_fits(const struct ipsec_pkt *pkt, size_t i,
+                 const struct ipsec_policy *policy)
+{
+    return policy->mode == 0 || policy->mode == ipsec_layer_mode(pkt, i);
+}
 #endif
 
 /* The ICV held: window, trailer, headers. IPSEC_OK, IPSEC_CONSUMED, or an

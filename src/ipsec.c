@@ -178,14 +178,6 @@ ipsec_pkt_reset(struct ipsec_pkt *pkt)
 
 /* see inner.h */
 void
-ipsec_sa_hold(struct ipsec_pkt *pkt, struct ipsec_sa *sa)
-{
-    pkt->sa[pkt->held++] = sa;
-    sa->in_flight++;
-}
-
-/* see inner.h */
-void
 ipsec_sa_release(struct ipsec *ips, struct ipsec_pkt *pkt)
 {
     const struct ipsec_config *cfg = ips->cfg;

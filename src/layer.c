@@ -166,21 +166,6 @@ ipsec_layer_tunnel(struct ipsec_pkt *pkt, const struct ipsec_sa *sa,
     return 0;
 }
 
-/* see inner.h */
-int
-ipsec_layer_mode(const struct ipsec_pkt *pkt, size_t i)
-{
-    return pkt->tunnels >> i & 1 ? IPSEC_MODE_TUNNEL : IPSEC_MODE_TRANSPORT;
-}
-
-/* see inner.h */
-int
-ipsec_layer_fits(const struct ipsec_pkt *pkt, size_t i,
-                 const struct ipsec_policy *policy)
-{
-    return policy->mode == 0 || policy->mode == ipsec_layer_mode(pkt, i);
-}
-
 #endif
 
 /* see inner.h */

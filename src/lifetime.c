@@ -131,6 +131,9 @@ event_take(const struct ipsec *ips, struct ipsec_sa *sa)
 {
     uint8_t bits = due(ips, sa), old;
 
+    if ((bits | sa->warned) == 0) {
+        return 0; /* nearly always */
+    }
     if (sa->warned & ~bits & SOFT_SEQ) {
         sa->warned |= RENEWED;
     }

@@ -254,16 +254,17 @@ room_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip, int *big)
     const struct ipsec_buf *buf = &pkt->buf;
     const struct ipsec_sa *sa;
     size_t i, more, head = 0, len = ip->len;
+    int over = 0;
 
-    *big = 0;
     for (i = STAGE(pkt); i < HELD(pkt); i++) {
         sa = pkt->sa[i];
         more = ipsec_layer_head(sa);
         head += more;
         len += tfc_of(pkt, ip, i, len);
         len += more + ipsec_layer_tail(sa, ins_of(pkt, ip, i), len);
-        *big |= len > (sa->mtu != 0 ? sa->mtu : UINT16_MAX);
+        over |= len > (sa->mtu != 0 ? sa->mtu : UINT16_MAX);
     }
+    *big = over;
     pkt->head = (uint16_t)head;
     pkt->tail = (uint16_t)(len - head - ip->len);
     return (size_t)(buf->data - buf->head) < head ||
