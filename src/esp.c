@@ -126,10 +126,10 @@ ipsec_esp_seal(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
         ipsec_udp_wrap(sa, esp - UDP_HDR, UDP_HDR + ipsec_esp_head(sa) + len +
                                           sa->icv_len);
     }
-    put32(esp, sa->spi);
     put32(esp + 4, (uint32_t)sa->seq);
     iv_write(sa, esp + ESP_HDR);
     op_set(pkt, sa, esp, len, 0);
+    copy4(esp, pkt->aad); /* the SPI */
     sa->bytes += pkt->op.len;
 }
 

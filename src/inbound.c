@@ -369,7 +369,8 @@ peel(struct ipsec *ips, struct ipsec_pkt *pkt, struct view *view)
         if (rc != IPSEC_OK) {
             return drop(ips, pkt, rc, view, NULL);
         }
-        if (sa == NULL && ipsec_icmp_heeded(ips, pkt, &view->ip, &view->flow)) {
+        if (sa == NULL && ipsec_proto_is_icmp(view->ip.proto) &&
+            ipsec_icmp_heeded(ips, pkt, &view->ip, &view->flow)) {
             return IPSEC_CONSUMED;
         }
         if (sa == NULL) {

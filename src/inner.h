@@ -368,8 +368,15 @@ int ipsec_policy_match(const struct ipsec_policy *policy, int dir,
                        const struct ipsec_flow *flow);
 
 /* Is `sa` of the kind that `policy` asks for? IPSEC_OK, or _ERR_MODE. */
-int ipsec_policy_accepts(const struct ipsec_policy *policy,
-                         const struct ipsec_sa *sa);
+static inline int
+ipsec_policy_accepts(const struct ipsec_policy *policy,
+                     const struct ipsec_sa *sa)
+{
+    /* a mode is a bit; IPSEC_MODE_ANY has both, and 0 asks for none */
+    return (policy->proto == 0 || policy->proto == sa->proto) &&
+           (policy->mode & sa->mode) == policy->mode
+        ? IPSEC_OK : IPSEC_ERR_MODE;
+}
 
 /* narrow.c: populate from packet, and selectors of key management */
 

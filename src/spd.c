@@ -94,17 +94,6 @@ ipsec_policy_match(const struct ipsec_policy *policy, int dir,
            fields_match(policy, dir, flow);
 }
 
-/* see inner.h */
-int
-ipsec_policy_accepts(const struct ipsec_policy *policy,
-                     const struct ipsec_sa *sa)
-{
-    /* a mode is a bit; IPSEC_MODE_ANY has both, and 0 asks for none */
-    return (policy->proto == 0 || policy->proto == sa->proto) &&
-           (policy->mode & sa->mode) == policy->mode
-        ? IPSEC_OK : IPSEC_ERR_MODE;
-}
-
 #ifdef IPSEC_NO_INDEX
 #define policy_bucket(ips, policy) \
     ((void)(policy), (struct ipsec_policy **)&(ips)->spd_one)
