@@ -105,35 +105,10 @@ size_t ipsec_ip_mask(uint8_t *to, size_t room, const uint8_t *p, size_t hdr);
 size_t ipsec_ip4_mask(uint8_t *to, size_t hdr);
 size_t ipsec_ip6_mask(uint8_t *to, size_t hdr);
 
-/* checksum.c: one's complement sum of 16-bit words (RFC 1071), complemented,
- * piece by piece: begin with 0 or a pseudo header, end with _fold(). */
-
-/* Of `len` bytes, a multiple of 4: two words at a time, and the carry goes
- * round (RFC 1071 section 2 (C)). */
-static inline uint32_t
-ipsec_sum_words(uint32_t sum, const uint8_t *p, size_t len)
-{
-    const uint8_t *end = p + len;
-    uint32_t words;
-
-    for (; p < end; p += 4) {
-        words = get32(p);
-        sum += words;
-        sum += sum < words;
-    }
-    return sum;
-}
-
-static inline uint16_t
-ipsec_sum_fold(uint32_t sum)
-{
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~(sum + (sum >> 16));
-}
-
 #if !defined(IPSEC_NO_NATT) || !defined(IPSEC_NO_ICMP)
 
-/* Of each piece but the last, `len` is even. */
+/* checksum.c: the sum of wire.h, piece by piece, each but the last of even
+ * length: begin with 0 or a pseudo header, end with _fold(). */
 uint32_t ipsec_sum_add(uint32_t sum, const uint8_t *p, size_t len);
 
 /* The pseudo header of `len` bytes of `proto` behind the IPv4 or IPv6 header

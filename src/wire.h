@@ -2,6 +2,7 @@
 #ifndef IPSEC_WIRE_H
 #define IPSEC_WIRE_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -109,6 +110,31 @@ put64(uint8_t *p, uint64_t v)
 {
     put32(p, (uint32_t)(v >> 32));
     put32(p + 4, (uint32_t)v);
+}
+
+/* One's complement sum of 16-bit words (RFC 1071), and its complement. */
+
+/* Of `len` bytes, a multiple of 4: two words at a time, and the carry goes
+ * round (RFC 1071 section 2 (C)). */
+static inline uint32_t
+ipsec_sum_words(uint32_t sum, const uint8_t *p, size_t len)
+{
+    const uint8_t *end = p + len;
+    uint32_t words;
+
+    for (; p < end; p += 4) {
+        words = get32(p);
+        sum += words;
+        sum += sum < words;
+    }
+    return sum;
+}
+
+static inline uint16_t
+ipsec_sum_fold(uint32_t sum)
+{
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)~(sum + (sum >> 16));
 }
 
 #endif
