@@ -13,29 +13,6 @@
 #pragma GCC visibility push(hidden)
 #endif
 
-/* Next layer protocols. */
-#define PROTO_HOPOPTS   0u
-#define PROTO_ICMP      1u
-#define PROTO_IPIP      4u
-#define PROTO_TCP       6u
-#define PROTO_UDP      17u
-#define PROTO_DCCP     33u
-#define PROTO_IPV6     41u
-#define PROTO_ROUTING  43u
-#define PROTO_FRAGMENT 44u
-#define PROTO_ICMPV6   58u
-#define PROTO_NONE     59u
-#define PROTO_DSTOPTS  60u
-#define PROTO_SCTP    132u
-#define PROTO_MOBILITY 135u
-#define PROTO_UDPLITE 136u
-
-#define IP4_HDR 20u
-#define IP6_HDR 40u
-#define ESP_HDR  8u /* SPI and sequence number (RFC 4303 section 2) */
-#define AH_HDR  12u /* without the ICV (RFC 4302 section 2) */
-#define UDP_HDR  8u
-
 /* ip4.c, ip6.c: what an IP header says, its lengths verified. */
 
 enum { FRAG_NONE, FRAG_FIRST, FRAG_LATER };

@@ -6,6 +6,29 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Next layer protocols. */
+#define PROTO_HOPOPTS   0u
+#define PROTO_ICMP      1u
+#define PROTO_IPIP      4u
+#define PROTO_TCP       6u
+#define PROTO_UDP      17u
+#define PROTO_DCCP     33u
+#define PROTO_IPV6     41u
+#define PROTO_ROUTING  43u
+#define PROTO_FRAGMENT 44u
+#define PROTO_ICMPV6   58u
+#define PROTO_NONE     59u
+#define PROTO_DSTOPTS  60u
+#define PROTO_SCTP    132u
+#define PROTO_MOBILITY 135u
+#define PROTO_UDPLITE 136u
+
+#define IP4_HDR 20u
+#define IP6_HDR 40u
+#define ESP_HDR  8u /* SPI and sequence number (RFC 4303 section 2) */
+#define AH_HDR  12u /* without the ICV (RFC 4302 section 2) */
+#define UDP_HDR  8u
+
 /* Big-endian load and store, at any alignment. Where the processor does it at
  * once, gcc finds that out by itself when it loads, but not, at -Os or of 16
  * bits, when it stores. */
