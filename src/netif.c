@@ -37,8 +37,8 @@ mtu_of(const struct ipsec_netif *nif, const struct ipsec_pkt *pkt)
         return nif->mtu;
     }
     sa = pkt->sa[pkt->layers - 1];
-    if (sa->mtu == 0) {
-        return nif->mtu;
+    if (sa == NULL || sa->mtu == 0) {
+        return nif->mtu; /* a callback has removed it, or none is known */
     }
     least = sa->mtu > least ? sa->mtu : least;
     return least < nif->mtu ? least : nif->mtu;

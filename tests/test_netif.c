@@ -629,6 +629,45 @@ test_netif_late_for_the_sa(void **state)
     assert_int_equal(delivered, 0);
 }
 
+static void
+remove_it(struct fx *fx, struct ipsec_sa *sa, int event)
+{
+    if (event == IPSEC_EVENT_HARD) {
+        assert_status(ipsec_sad_remove(&fx->ips, sa), IPSEC_PENDING);
+    }
+}
+
+/* The last packet of an SA, which a callback removes with the packet on its
+ * way: there is no path MTU any more, and the packet goes out, whole or cut. */
+static void
+test_netif_last_of_the_sa(void **state)
+{
+    static const struct { size_t payload, sent; } row[] = {
+        { 100, 1 }, { 2000, 2 }
+    };
+    struct packet_spec spec;
+    uint8_t plain[PLAIN];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT(row); i++) {
+        pair_prepare(&pair, &suites[GCM128], IPSEC_MODE_TUNNEL, 4);
+        pair.out.params.mtu = 1000;
+        pair.out.params.life = &pair.out.life;
+        pair.out.life.hard_seq = 1;
+        pair_begin(&pair);
+        pair.a.on_event = remove_it;
+        bump(&na, &pair.a.ips, NULL, NULL, frag_mem[0]);
+        forget();
+        spec = pair_spec(&pair, 4, 17, row[i].payload);
+        output(plain, packet_build(plain, &spec), 0);
+        assert_int_equal(sent, row[i].sent);
+        assert_true(released == 1 && dropped == 0);
+        assert_int_equal(
+            fx_events(&pair.a, &pair.out.sa, IPSEC_EVENT_RELEASED), 1);
+    }
+}
+
 /* A dummy packet is forgotten: released, no more. */
 static void
 test_netif_consumed(void **state)
@@ -696,6 +735,7 @@ main(void)
         cmocka_unit_test(test_netif_resumes),
         cmocka_unit_test(test_netif_resumes_failures),
         cmocka_unit_test(test_netif_late_for_the_sa),
+        cmocka_unit_test(test_netif_last_of_the_sa),
         cmocka_unit_test(test_netif_consumed),
         cmocka_unit_test(test_netif_sides_do_not_mix)
     };
