@@ -142,10 +142,10 @@ put64(uint8_t *p, uint64_t v)
 static inline uint32_t
 ipsec_sum_words(uint32_t sum, const uint8_t *p, size_t len)
 {
-    const uint8_t *end = p + len;
+    const uint8_t *behind = p + len;
     uint32_t words;
 
-    for (; p < end; p += 4) {
+    for (; p < behind; p += 4) {
         words = get32(p);
         sum += words;
         sum += sum < words;
