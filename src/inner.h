@@ -144,7 +144,8 @@ int ipsec_life_check(const struct ipsec *ips, const struct ipsec_sa *sa,
 #endif
 
 /* IPSEC_OK, or IPSEC_ERR_LIFETIME: limits that contradict each other, or
- * leave an SA that has used `seq` numbers nothing. */
+ * leave an SA that has used `seq` numbers nothing. IPSEC_ERR_UNSUPPORTED:
+ * soft ones, where this was built without events. */
 int ipsec_life_valid(const struct ipsec_lifetime *life, uint64_t seq,
                      uint16_t flags);
 

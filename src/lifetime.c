@@ -52,6 +52,12 @@ int
 ipsec_life_valid(const struct ipsec_lifetime *life, uint64_t seq,
                  uint16_t flags)
 {
+#ifdef IPSEC_NO_EVENTS
+    if (life != NULL &&
+        (life->soft_bytes | life->soft_seq | life->soft_s) != 0) {
+        return IPSEC_ERR_UNSUPPORTED; /* nobody would be told */
+    }
+#endif
     if (is_last(seq, life, flags)) {
         return IPSEC_ERR_LIFETIME;
     }

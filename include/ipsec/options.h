@@ -41,7 +41,8 @@
  *     IPSEC_NO_KEYMGMT    what a key daemon calls: SPI reservation (and so
  *                         larval SAs), ipsec_sad_update(), `acquire`
  *     IPSEC_NO_EVENTS     events of lifetimes, SOFT and HARD, and the sweep
- *                         for them: hard limits hold all the same
+ *                         for them: hard limits hold all the same, soft ones
+ *                         are refused; a larval SA stays until it is removed
  *     IPSEC_NO_ASYNC      engines that answer later, ipsec_resume(): pkt->done
  *                         is let be, and PENDING is IPSEC_ERR_CRYPTO
  *     IPSEC_NO_BUNDLES    more than one SA around a packet: policy.outer is

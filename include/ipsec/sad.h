@@ -202,7 +202,7 @@ int ipsec_sad_reserve(struct ipsec *ips, struct ipsec_sa *sa, int dir,
  *                               remote address; of a group: and its address,
  *                               and the sender's if it counts) are another's
  *         IPSEC_ERR_UNSUPPORTED protocol, algorithms or flags; ports of AH
- *                               or of a group
+ *                               or of a group; what is not in this build
  *         IPSEC_ERR_SPI, _ADDR, _KEY, _NO_INTEG, _WEAK, _STATIC_KEY,
  *         IPSEC_ERR_WINDOW, _LIFETIME, _PORTS  see there
  *         IPSEC_ERR_ROOM        `key_len` is too small

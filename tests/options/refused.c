@@ -15,6 +15,7 @@ static struct fake_crypto crypto;
 static struct fake_state st;
 static struct ipsec_sa sa;
 static struct ipsec_audit event;
+static const struct ipsec_lifetime *limits; /* of the SA to add */
 
 static int
 zero(void *user, void *buf, size_t len)
@@ -74,6 +75,7 @@ add(int dir, int mode, uint16_t flags, uint16_t tfc, uint16_t gmac)
     q.km.integ = gmac ? gmac : IPSEC_INTEG_HMAC_SHA2_256_128;
     q.km.integ_key = keys;
     q.km.integ_key_len = gmac ? 20 : 32;
+    q.life = limits;
     q.key = &key;
     q.key_len = sizeof key;
     rc = ipsec_sad_add(&ips, &sa, &q);
@@ -137,6 +139,26 @@ send(struct ipsec_pkt *pkt, struct ipsec_policy *policy, uint32_t reqid)
     mem[103] = 20;
     ipsec_pkt_init(pkt, mem, sizeof mem, 100, 20);
     return IPSEC_OK;
+}
+
+/* An SA with one soft limit; a hard one there is in any build. */
+static int
+warned(struct ipsec_lifetime life)
+{
+    int rc;
+
+    life.hard_s = life.soft_s;
+    life.hard_bytes = life.soft_bytes;
+    life.hard_seq = life.soft_seq;
+    limits = &life;
+    rc = add(IPSEC_OUT, IPSEC_MODE_TUNNEL, 0, 0, 0);
+    life.soft_s = 0;
+    life.soft_bytes = life.soft_seq = 0;
+    if (add(IPSEC_OUT, IPSEC_MODE_TUNNEL, 0, 0, 0) != IPSEC_OK) {
+        rc = IPSEC_ERR_ARG;
+    }
+    limits = NULL;
+    return rc;
 }
 
 static int told;
@@ -300,6 +322,8 @@ tables(void)
 int
 main(void)
 {
+    struct ipsec_lifetime life = { 0 };
+
     (void)add(IPSEC_IN, IPSEC_MODE_TUNNEL, 0, 0, 0);
     tell("quarantine", ipsec_sad_quarantine(&ips, &sa, 9));
     tell("rollover", add(IPSEC_OUT, IPSEC_MODE_TUNNEL, IPSEC_SA_ROLLOVER, 0,
@@ -317,6 +341,14 @@ main(void)
     tell("reserve", reserve());
     tell("update", update());
     tell("acquire", acquire());
+    life.soft_s = 9;
+    tell("soft_s", warned(life));
+    life.soft_s = 0;
+    life.soft_bytes = 9;
+    tell("soft_bytes", warned(life));
+    life.soft_bytes = 0;
+    life.soft_seq = 9;
+    tell("soft_seq", warned(life));
     tell("soft", limit(IPSEC_EVENT_SOFT));
     tell("hard", limit(IPSEC_EVENT_HARD));
     tell("async", async());

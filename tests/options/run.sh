@@ -96,7 +96,8 @@ says fragments IPSEC_NO_FRAGMENTS 'refused'
 
 # What refused.c asks for; lacks MACROS FEATURE...: a build without these.
 features='quarantine rollover tfc dummy any gmac details reason tables
-names reserve update acquire soft hard async bundle'
+names reserve update acquire soft_s soft_bytes soft_seq soft hard async
+bundle'
 lacks() {
     macros=$1
     shift
@@ -121,7 +122,7 @@ lacks IPSEC_NO_AUDIT_DETAILS details reason
 lacks IPSEC_NO_INDEX tables
 lacks IPSEC_NO_NAMES names
 lacks IPSEC_NO_KEYMGMT reserve update acquire
-lacks IPSEC_NO_EVENTS reason soft hard
+lacks IPSEC_NO_EVENTS reason soft_s soft_bytes soft_seq soft hard
 lacks IPSEC_NO_ASYNC async
 lacks IPSEC_NO_BUNDLES bundle
 # shellcheck disable=SC2086
