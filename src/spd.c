@@ -108,11 +108,6 @@ ipsec_policy_match(const struct ipsec_policy *policy, int dir,
 #define KEY_LOCAL_PORT  0x02u
 #define KEY_REMOTE_PORT 0x04u
 
-/* The fields that a shape compares, in words to hash. */
-struct key {
-    uint32_t word[10];
-};
-
 static uint8_t
 fields_of(const struct ipsec_selector *s)
 {
@@ -149,40 +144,32 @@ addr_word(const uint8_t *addr, size_t i, uint8_t bits)
         : get32(addr + 4 * i) & ~(UINT32_MAX >> (bits - skip));
 }
 
-static void
-key_make(struct key *key, const struct ipsec_tuple *t, uint8_t spd_id,
-         uint8_t proto, uint16_t local_port, uint16_t remote_port,
-         const uint8_t *local, const uint8_t *remote)
-{
-    size_t i;
-
-    key->word[0] = (uint32_t)spd_id << 16 | (uint32_t)t->version << 8;
-    if (t->fields & KEY_PROTO) {
-        key->word[0] |= proto;
-    }
-    key->word[1] = 0;
-    if (t->fields & KEY_LOCAL_PORT) {
-        key->word[1] |= (uint32_t)local_port << 16;
-    }
-    if (t->fields & KEY_REMOTE_PORT) {
-        key->word[1] |= remote_port;
-    }
-    for (i = 0; i < 4; i++) {
-        key->word[2 + i] = addr_word(local, i, t->local_bits);
-        key->word[6 + i] = addr_word(remote, i, t->remote_bits);
-    }
-}
-
-/* Multilinear hashing: strongly universal, so that neither packets nor
- * peers' selectors can be made to collide. */
+/* The bucket of what has these values in the fields of `t`. Multilinear
+ * hashing: strongly universal, so that neither packets nor peers' selectors can
+ * be made to collide. */
 static struct ipsec_policy **
-key_bucket(const struct ipsec_spd_index *index, const struct key *key)
+key_bucket(const struct ipsec_spd_index *index, const struct ipsec_tuple *t,
+           uint32_t spd_id, uint8_t proto, uint32_t ports,
+           const uint8_t *local, const uint8_t *remote)
 {
-    uint64_t sum = index->hash_key[10];
+    const uint64_t *key = index->hash_key;
+    uint32_t word = spd_id << 16 | (uint32_t)t->version << 8;
+    uint64_t sum;
     size_t i;
 
-    for (i = 0; i < 10; i++) {
-        sum += index->hash_key[i] * key->word[i];
+    if (t->fields & KEY_PROTO) {
+        word |= proto;
+    }
+    if ((t->fields & KEY_LOCAL_PORT) == 0) {
+        ports &= 0xffff;
+    }
+    if ((t->fields & KEY_REMOTE_PORT) == 0) {
+        ports &= 0xffff0000;
+    }
+    sum = key[10] + key[0] * word + key[1] * ports;
+    for (i = 0; i < 4; i++) {
+        sum += key[2 + i] * addr_word(local, i, t->local_bits) +
+               key[6 + i] * addr_word(remote, i, t->remote_bits);
     }
     return &index->bucket[(size_t)(sum >> 32) & (index->bucket_len - 1)];
 }
@@ -191,11 +178,9 @@ static struct ipsec_policy **
 flow_bucket(const struct ipsec_spd_index *index, const struct ipsec_tuple *t,
             const struct ipsec_flow *flow)
 {
-    struct key key;
-
-    key_make(&key, t, flow->spd_id, flow->proto, flow->local_port,
-             flow->remote_port, flow->local.byte, flow->remote.byte);
-    return key_bucket(index, &key);
+    return key_bucket(index, t, flow->spd_id, flow->proto,
+                      (uint32_t)flow->local_port << 16 | flow->remote_port,
+                      flow->local.byte, flow->remote.byte);
 }
 
 /* The chain that `policy` is, or belongs, in. */
@@ -204,15 +189,14 @@ policy_bucket(const struct ipsec *ips, const struct ipsec_policy *policy)
 {
     const struct ipsec_selector *s = &policy->sel;
     const struct ipsec_spd_index *index = ips->cfg->spd;
-    struct key key;
 
     if (policy->tuple == 0) {
         return (struct ipsec_policy **)&ips->spd_one;
     }
-    key_make(&key, &index->tuple[policy->tuple - 1], s->spd_id, s->proto,
-             s->local_port_lo, s->remote_port_lo, s->local.byte,
-             s->remote.byte);
-    return key_bucket(index, &key);
+    return key_bucket(index, &index->tuple[policy->tuple - 1], s->spd_id,
+                      s->proto,
+                      (uint32_t)s->local_port_lo << 16 | s->remote_port_lo,
+                      s->local.byte, s->remote.byte);
 }
 
 /* Tuples, in order of the best priority in them */
