@@ -161,10 +161,10 @@ key_bucket(const struct ipsec_spd_index *index, const struct ipsec_tuple *t,
         word |= proto;
     }
     if ((t->fields & KEY_LOCAL_PORT) == 0) {
-        ports &= 0xffff;
+        ports &= 0xffffu;
     }
     if ((t->fields & KEY_REMOTE_PORT) == 0) {
-        ports &= 0xffff0000;
+        ports &= 0xffff0000u;
     }
     sum = key[10] + key[0] * word + key[1] * ports;
     for (i = 0; i < 4; i++) {
