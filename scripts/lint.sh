@@ -53,7 +53,7 @@ kept() { git ls-files --cached --others --exclude-standard; }
 
 foreign_includes() {
     grep -n '^ *# *include' src/*.[ch] |
-        grep -vE 'include (<(stdint|stddef|string)\.h>|"(inner|wire)\.h")' |
+        grep -vE 'include (<(stdint|stddef|string)\.h>|"(inner|ip|wire)\.h")' |
         grep -vE 'include "ipsec/[a-z]+\.h"'
     return 0
 }
