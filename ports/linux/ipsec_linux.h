@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IPSEC_LINUX_H
+#define IPSEC_LINUX_H
+
+#include "ipsec/netif.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * @file ipsec_linux.h  libipsec under Linux, beside or below the kernel's own
+ * stack, which has no part in it.
+ *
+ * A port has two sides: red, where packets are in clear, and black, where they
+ * are as the wire has them. What a side is decides the placement:
+ *
+ *     red       black     placement
+ *     tun       raw       route-based: what is routed into the device
+ *     tap       packet    bump in the stack of whoever has the device
+ *     packet    packet    bump in the wire, for a host or a network
+ *
+ * It needs CAP_NET_ADMIN for devices of its own and CAP_NET_RAW for the rest,
+ * in the network namespace that it is started in; no more while it runs.
+ */
+
+/** What a side is. */
+enum ipsec_linux_kind {
+    IPSEC_LINUX_TUN = 1, /**< a device of ours, of IP packets */
+    IPSEC_LINUX_TAP,     /**< a device of ours, of Ethernet frames */
+    IPSEC_LINUX_PACKET,  /**< an Ethernet interface, by AF_PACKET */
+    IPSEC_LINUX_RAW      /**< the host's own addresses: raw sockets for ESP and
+                          *   AH, a UDP socket on port 4500 */
+};
+
+#define IPSEC_LINUX_FDS  6
+#define IPSEC_LINUX_NAME 16
+#define IPSEC_LINUX_NATT 4500
+
+/** What came of the packets and frames of a side. They wrap. */
+struct ipsec_linux_count {
+    size_t received, sent;   /**< IP packets */
+    size_t frames;           /**< other frames, passed on */
+    size_t frames_dropped;   /**< ... or dropped, as `pass_frames` says */
+    size_t full;             /**< a queue was full, ours to send or that of
+                              *   what came: the newest is dropped */
+    size_t unsent;           /**< refused by the kernel: no route, too long */
+    size_t too_long;         /**< more than IPSEC_LINUX_PACKET_MAX bytes */
+    size_t down;             /**< while the interface was lost */
+};
+
+/** A side. ipsec_linux_side_init(), then read only. */
+struct ipsec_linux_side {
+    uint8_t  kind;
+    uint8_t  lost;           /**< the interface is not there: waited for */
+    uint8_t  send_only;      /**< RAW: set it before ipsec_linux_open() where
+                              *   another side receives for this one too */
+    char     name[IPSEC_LINUX_NAME]; /**< of the interface; of RAW it may be
+                              *   empty: any */
+    int      fd[IPSEC_LINUX_FDS];    /**< to poll; -1: none */
+    int      out[2];         /**< RAW: IPv4 and IPv6, to send */
+    unsigned index;          /**< of the interface */
+    unsigned mtu;
+    struct ipsec_linux_count count;
+    /* private */
+    uint32_t seen_full[IPSEC_LINUX_FDS]; /* by the kernel, so far */
+};
+
+/** Longest packet, and room for what SAs add. */
+#define IPSEC_LINUX_PACKET_MAX 65535
+#define IPSEC_LINUX_HEADROOM   (IPSEC_DEPTH * IPSEC_HEADROOM)
+#define IPSEC_LINUX_TAILROOM   (IPSEC_DEPTH * IPSEC_TAILROOM)
+#define IPSEC_LINUX_ETHERNET   18 /* with a VLAN's tag */
+
+/** What was received: a packet in memory with room around it. */
+struct ipsec_linux_frame {
+    uint8_t *mem;            /**< IPSEC_LINUX_FRAME bytes, the caller's */
+    uint8_t *data;           /**< the IP packet, or what else it is */
+    size_t   len;
+    uint8_t  is_ip;          /**< by the Ethernet type and the version */
+    uint8_t  no_csum;        /**< TCP's or UDP's checksum isn't there yet */
+    uint8_t  ethernet_len;   /**< 0: it had none */
+    uint8_t  ethernet[IPSEC_LINUX_ETHERNET];
+};
+
+#define IPSEC_LINUX_FRAME                                                      \
+    (IPSEC_LINUX_HEADROOM + IPSEC_LINUX_ETHERNET + IPSEC_LINUX_PACKET_MAX +    \
+     1 + IPSEC_LINUX_TAILROOM)
+
+/** `spec` is KIND:NAME, e.g. "tun:ipsec0", "packet:eth0"; or "raw". 0, or -1:
+ * it isn't. */
+int ipsec_linux_side_init(struct ipsec_linux_side *side, const char *spec);
+
+/** Open it. 0, or -1 with errno; `side` is then lost, and may be opened
+ * again. */
+int ipsec_linux_open(struct ipsec_linux_side *side);
+void ipsec_linux_close(struct ipsec_linux_side *side);
+
+/** Has the interface gone, or another one taken its name? Then close, and try
+ * to open. About once a second. 1: something has changed. */
+int ipsec_linux_watch(struct ipsec_linux_side *side);
+
+/** One packet from side->fd[i]: 1; 0: there is none; -1: the side is lost. */
+int ipsec_linux_receive(struct ipsec_linux_side *side, unsigned i,
+                        struct ipsec_linux_frame *frame);
+
+/** Send the IP packet `ip`, with the Ethernet header of `frame`, the one that
+ * it came with (its type is set to the packet's). Counted, one way or the
+ * other. */
+void ipsec_linux_send(struct ipsec_linux_side *side,
+                      const struct ipsec_linux_frame *frame,
+                      const struct ipsec_buf *ip);
+
+/** Send on a frame that isn't IP. */
+void ipsec_linux_send_frame(struct ipsec_linux_side *side,
+                            const struct ipsec_linux_frame *frame);
+
+/* --- linux_port.c: both sides and a context */
+
+#define IPSEC_LINUX_SLOTS 8  /* datagrams that are put together at a time */
+
+/** Zero it, set the first part, then ipsec_linux_begin(). */
+struct ipsec_linux {
+    struct ipsec            *ips;
+    struct ipsec_linux_side *red, *black;
+    uint8_t                  pass_frames; /**< what isn't IP: 1 pass, 0 drop */
+    uint8_t                  plain;       /**< forward all, without IPsec: to
+                                           *   measure against */
+
+    /** Is it an address of ours? Packets neither from nor to one of these are
+     * in transit. */
+    int  (*is_ours)(void *user, const struct ipsec_addr *addr);
+    /** Which port is a packet for that came on black? Where several share it,
+     * and the others have side->send_only. NULL: this one */
+    struct ipsec_linux *(*choose)(void *user,
+                                  const struct ipsec_linux_frame *frame);
+    void  *user;
+
+    /** Counters: they wrap. */
+    size_t icmp_sent;        /**< "too big", to the red side */
+    size_t icmp_limited;
+    size_t no_return;        /**< passed by policy, but back into the tunnel
+                              *   device: there is no way without it */
+    /* private */
+    struct ipsec_netif       nif;
+    struct ipsec_reass       reass_out, reass_in;
+    struct ipsec_reass_slot  slot[2][IPSEC_LINUX_SLOTS];
+    uint8_t                 *mem;
+    uint32_t                 icmp_second;
+    unsigned                 icmp_now;
+};
+
+/** 0, or -1: no memory, or random numbers. The sides need not be open. */
+int ipsec_linux_begin(struct ipsec_linux *port);
+void ipsec_linux_end(struct ipsec_linux *port);
+
+/** At most `most` packets of red's or black's fd[i]. */
+void ipsec_linux_poll(struct ipsec_linux *port, struct ipsec_linux_side *side,
+                      unsigned i, unsigned most);
+
+/** With ipsec_tick(): datagrams that never became whole. */
+void ipsec_linux_tick(struct ipsec_linux *port);
+
+/** ipsec_config.random. */
+int ipsec_linux_random(void *user, void *buf, size_t len);
+
+/* --- linux_store.c: sequence numbers on disk */
+
+/** What an identifier's SAs have used, or reserved. */
+struct ipsec_linux_number {
+    uint8_t  id[16];
+    uint64_t noted;          /**< on disk, after ipsec_linux_store_save() */
+    void    *user;           /**< the caller's: who uses it; NULL at first */
+};
+
+/**
+ * A text file of numbers, a line each: 32 digits of identifier, a blank, the
+ * number. It is written anew as a whole: beside the old one, to the disk, then
+ * in its place. Zero it, then ipsec_linux_store_open().
+ */
+struct ipsec_linux_store {
+    char   path[200];
+    int    lock;
+    struct ipsec_linux_number **number;
+    size_t len, room;
+    int    dirty;
+};
+
+/**
+ * Read `path`, if it is there, and keep others from it.
+ *
+ * @return 0; -1 with errno; or the number of a line that can't be read: then
+ *         nothing can be said of the numbers, and none may be used.
+ */
+int ipsec_linux_store_open(struct ipsec_linux_store *store, const char *path);
+
+/** The number of `id`, at 0 where it is new; NULL: no memory. It stays where
+ * it is. */
+struct ipsec_linux_number *
+ipsec_linux_store_get(struct ipsec_linux_store *store, const uint8_t id[16]);
+
+/** 0: all numbers are on the disk; or -1 with errno. */
+int ipsec_linux_store_save(struct ipsec_linux_store *store);
+
+void ipsec_linux_store_close(struct ipsec_linux_store *store);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

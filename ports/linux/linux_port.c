@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "linux_inner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FRAG_S     30  /* for the fragments of a datagram */
+#define ICMP_A_SECOND 100
+#define ICMP_MAX   1280
+#define FRAG       65536
+
+#define SLOT IPSEC_REASS_SIZE(IPSEC_LINUX_PACKET_MAX, IPSEC_LINUX_HEADROOM, \
+                              IPSEC_LINUX_TAILROOM)
+
+/* --- checksums that the sender left to hardware that isn't there */
+
+static uint32_t
+sum(uint32_t s, const uint8_t *p, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i + 1 < len; i += 2) {
+        s += (uint32_t)p[i] << 8 | p[i + 1];
+    }
+    return len % 2 ? s + ((uint32_t)p[len - 1] << 8) : s;
+}
+
+/* TCP or UDP of a whole packet, without IPv6 extension headers: a station on
+ * this machine leaves no others. */
+static void
+fill_checksum(struct ipsec_linux_frame *frame)
+{
+    uint8_t *p = frame->data, *l4;
+    size_t four = p[0] >> 4 == 4, at, head, total;
+    unsigned proto;
+    uint32_t s;
+
+    if (frame->len < (four ? 20u : 40u)) {
+        return;
+    }
+    head = four ? (size_t)(p[0] & 15) * 4 : 40;
+    total = four ? (size_t)p[2] << 8 | p[3]
+                 : ((size_t)p[4] << 8 | p[5]) + 40;
+    proto = four ? p[9] : p[6];
+    at = proto == 6 ? 16 : proto == 17 ? 6 : 0;
+    if (at == 0 || total > frame->len || total < head + at + 2 ||
+        (four && ((p[6] & 0x3f) | p[7]) != 0)) {
+        return;
+    }
+    l4 = p + head;
+    l4[at] = l4[at + 1] = 0;
+    s = sum(proto + (uint32_t)(total - head), p + (four ? 12 : 8),
+            four ? 8 : 32);
+    s = sum(s, l4, total - head);
+    s = (s & 0xffff) + (s >> 16);
+    s = ~(s + (s >> 16)) & 0xffff;
+    s = s == 0 && proto == 17 ? 0xffff : s;
+    l4[at] = (uint8_t)(s >> 8);
+    l4[at + 1] = (uint8_t)s;
+}
+
+/* --- what becomes of packets: ipsec_netif's callbacks */
+
+static void
+transmit(void *user, struct ipsec_pkt *pkt, const struct ipsec_buf *buf)
+{
+    struct ipsec_linux *port = user;
+
+    if (port->black->kind == IPSEC_LINUX_RAW &&
+        port->black->name[0] == '\0' && pkt->layers == 0) {
+        port->no_return++;
+        return;
+    }
+    ipsec_linux_send(port->black, pkt->user, buf);
+}
+
+/* The red side may be a wire, too, which takes no more than its MTU. Of IPv6 we
+ * stand for the source here, which cut the datagram before it was sealed. */
+static void
+deliver(void *user, struct ipsec_pkt *pkt)
+{
+    struct ipsec_linux *port = user;
+    struct ipsec_buf frag = { port->nif.frag, port->nif.frag, NULL, 0 };
+    size_t off = 0;
+
+    if (port->red->kind != IPSEC_LINUX_PACKET ||
+        pkt->buf.len <= port->red->mtu) {
+        ipsec_linux_send(port->red, pkt->user, &pkt->buf);
+        return;
+    }
+    frag.end = frag.head + FRAG;
+    port->nif.id++;
+    while (ipsec_fragment(&pkt->buf, port->red->mtu, port->nif.id, &off,
+                          &frag) == IPSEC_OK) {
+        ipsec_linux_send(port->red, pkt->user, &frag);
+    }
+    port->red->count.unsent += off == 0;
+}
+
+static int
+icmp_allowed(struct ipsec_linux *port)
+{
+    uint32_t now = ipsec_now(port->ips);
+
+    if (now != port->icmp_second) {
+        port->icmp_second = now;
+        port->icmp_now = 0;
+    }
+    if (port->icmp_now == ICMP_A_SECOND) {
+        port->icmp_limited++;
+        return 0;
+    }
+    port->icmp_now++;
+    return 1;
+}
+
+/* The two addresses of a packet; 0: too short for them. */
+static int
+addresses(const uint8_t *p, size_t len, struct ipsec_addr *src,
+          struct ipsec_addr *dst)
+{
+    int four = p[0] >> 4 == 4;
+
+    memset(src, 0, sizeof *src);
+    memset(dst, 0, sizeof *dst);
+    if (len < (four ? 20u : 40u)) {
+        return 0;
+    }
+    src->version = dst->version = four ? 4 : 6;
+    memcpy(src->byte, p + (four ? 12 : 8), four ? 4 : 16);
+    memcpy(dst->byte, p + (four ? 16 : 24), four ? 4 : 16);
+    return 1;
+}
+
+/* Its sender and where it was to go. */
+static void
+turn_round(struct ipsec_linux_frame *frame, const struct ipsec_linux_frame *of)
+{
+    *frame = *of;
+    if (of->ethernet_len != 0) {
+        memcpy(frame->ethernet, of->ethernet + 6, 6);
+        memcpy(frame->ethernet + 6, of->ethernet, 6);
+    }
+}
+
+/* The sender on the red side hears how long its packets may be, from where
+ * they were to go: an address of ours may be the sender's own, which it would
+ * not believe. Other drops are silent: audit has them. */
+static void
+drop(void *user, struct ipsec_pkt *pkt, int status)
+{
+    struct ipsec_linux *port = user;
+    struct ipsec_linux_frame frame;
+    struct ipsec_addr src, dst;
+    struct ipsec_buf buf;
+    uint8_t error[ICMP_MAX];
+
+    memset(&buf, 0, sizeof buf);
+    if (status != IPSEC_ERR_TOO_BIG || pkt->layers > 0 ||
+        !addresses(pkt->buf.data, pkt->buf.len, &src, &dst)) {
+        return;
+    }
+    buf.data = error;
+    buf.len = ipsec_icmp_error(pkt, status, &dst, error, sizeof error);
+    if (buf.len == 0 || !icmp_allowed(port)) {
+        return;
+    }
+    turn_round(&frame, pkt->user);
+    port->icmp_sent++;
+    ipsec_linux_send(port->red, &frame, &buf);
+}
+
+/* --- packets in */
+
+static int
+is_transit(const struct ipsec_linux *port,
+           const struct ipsec_linux_frame *frame)
+{
+    struct ipsec_addr src, dst;
+
+    return addresses(frame->data, frame->len, &src, &dst) &&
+           !port->is_ours(port->user, &src) && !port->is_ours(port->user, &dst);
+}
+
+static void
+pass_plain(struct ipsec_linux_side *to, struct ipsec_linux_frame *frame)
+{
+    struct ipsec_buf buf;
+
+    memset(&buf, 0, sizeof buf);
+    buf.data = frame->data;
+    buf.len = frame->len;
+    ipsec_linux_send(to, frame, &buf);
+}
+
+static void
+take_packet(struct ipsec_linux *port, int out, struct ipsec_linux_frame *frame)
+{
+    struct ipsec_pkt pkt;
+
+    if (frame->no_csum) {
+        fill_checksum(frame);
+    }
+    if (port->plain) {
+        pass_plain(out ? port->black : port->red, frame);
+        return;
+    }
+    ipsec_pkt_init(&pkt, frame->mem, IPSEC_LINUX_FRAME,
+                   (size_t)(frame->data - frame->mem), frame->len);
+    pkt.user = frame;
+    pkt.flags = is_transit(port, frame) ? IPSEC_PKT_TRANSIT : 0;
+    if (out) {
+        ipsec_netif_output(&port->nif, &pkt);
+    } else {
+        ipsec_netif_input(&port->nif, &pkt);
+    }
+}
+
+/* see ipsec_linux.h */
+void
+ipsec_linux_poll(struct ipsec_linux *port, struct ipsec_linux_side *side,
+                 unsigned i, unsigned most)
+{
+    int out = side == port->red;
+    struct ipsec_linux_side *to = out ? port->black : port->red;
+    struct ipsec_linux_frame frame;
+
+    frame.mem = port->mem;
+    while (most-- > 0 && ipsec_linux_receive(side, i, &frame) > 0) {
+        if (frame.is_ip && frame.len > 0) {
+            take_packet(out || port->choose == NULL ? port
+                        : port->choose(port->user, &frame), out, &frame);
+        } else if (port->pass_frames && to->kind != IPSEC_LINUX_TUN &&
+                   to->kind != IPSEC_LINUX_RAW) {
+            ipsec_linux_send_frame(to, &frame);
+        } else {
+            side->count.frames_dropped++;
+        }
+    }
+}
+
+/* --- begin and end */
+
+static void
+reass_set(struct ipsec_reass *re, struct ipsec_reass_slot *slot, uint8_t *mem)
+{
+    size_t i;
+
+    for (i = 0; i < IPSEC_LINUX_SLOTS; i++) {
+        slot[i].buf = mem + i * SLOT;
+        slot[i].size = SLOT;
+    }
+    re->slot = slot;
+    re->len = IPSEC_LINUX_SLOTS;
+    re->seconds = FRAG_S;
+    re->headroom = IPSEC_LINUX_HEADROOM;
+    re->tailroom = IPSEC_LINUX_TAILROOM;
+}
+
+/* see ipsec_linux.h */
+int
+ipsec_linux_begin(struct ipsec_linux *port)
+{
+    struct ipsec_netif *nif = &port->nif;
+    uint8_t *mem = malloc(IPSEC_LINUX_FRAME + FRAG +
+                          2 * IPSEC_LINUX_SLOTS * SLOT);
+
+    if (mem == NULL ||
+        ipsec_linux_random(NULL, &nif->id, sizeof nif->id) != 0) {
+        free(mem);
+        return -1;
+    }
+    port->mem = mem;
+    mem += IPSEC_LINUX_FRAME;
+    nif->frag = mem;
+    mem += FRAG;
+    reass_set(&port->reass_out, port->slot[0], mem);
+    reass_set(&port->reass_in, port->slot[1], mem + IPSEC_LINUX_SLOTS * SLOT);
+    nif->ips = port->ips;
+    nif->user = port;
+    nif->transmit = transmit;
+    nif->deliver = deliver;
+    nif->drop = drop;
+    nif->reass_out = &port->reass_out;
+    nif->reass_in = &port->reass_in;
+    nif->flags = IPSEC_NETIF_REASS_CLEAR;
+    nif->mtu = (uint16_t)port->black->mtu;
+    return 0;
+}
+
+/* see ipsec_linux.h */
+void
+ipsec_linux_end(struct ipsec_linux *port)
+{
+    free(port->mem);
+    port->mem = NULL;
+}
+
+/* see ipsec_linux.h */
+void
+ipsec_linux_tick(struct ipsec_linux *port)
+{
+    port->nif.mtu = (uint16_t)port->black->mtu;
+    ipsec_reass_tick(&port->reass_out, ipsec_now(port->ips));
+    ipsec_reass_tick(&port->reass_in, ipsec_now(port->ips));
+}
