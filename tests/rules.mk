@@ -98,9 +98,10 @@ units: $(UNIT) $(VECTORS)
 # fuzz" builds the same with libFuzzer.
 FUZZ_HELPERS  := tests/fuzz/shared/site.c tests/fake/crypto.c
 FUZZ_MORE     := tests/vectors/record.c tests/vectors/read.c
-FUZZ_CPPFLAGS := -Itests -Isrc
+FUZZ_CPPFLAGS := -Itests -Isrc -Iexamples/ipsecgw
 FUZZ_PLAIN    := replay resume spd
 FUZZ_LENS     := */replay) max=160 ;; */resume) max=70 ;; */spd) max=640 ;;
+$(BUILD)/fuzz/setkey: $(wildcard examples/ipsecgw/setkey*.c)
 FUZZ_NAMES    := $(FUZZ_SRC:tests/fuzz/%.c=%)
 FUZZ_REPLAY   := $(FUZZ_NAMES:%=$(TEST_EXE)/fuzz_%)
 FUZZ_SHARED   := $(patsubst tests/%.c,$(TEST_OBJ)/%.o,$(FUZZ_HELPERS) \
@@ -115,7 +116,9 @@ fuzz-reach: $(FUZZ_REPLAY)
 TEST_SCRIPTS += tests/fuzz/seeds.sh
 test: $(FUZZ_REPLAY)
 
-$(FUZZ_OBJ): CPPFLAGS += -Itests -Isrc
+$(FUZZ_OBJ): CPPFLAGS += -Itests -Isrc -Iexamples/ipsecgw
+$(TEST_EXE)/fuzz_setkey: $(patsubst %.c,$(TEST_OBJ:%/tests=%)/%.o,\
+                           $(wildcard examples/ipsecgw/setkey*.c))
 
 $(FUZZ_REPLAY): $(TEST_EXE)/fuzz_%: $(TEST_OBJ)/fuzz/%.o $(FUZZ_SHARED) \
                 $(TEST_LIB)

@@ -6,6 +6,7 @@ fills DIRECTORY/TARGET.corpus."""
 
 import os
 import random
+import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -180,6 +181,22 @@ def unsummed():
     yield bytes([0, 3]) + header4(17, 8 + len(esp)) + udp + bytes(2) + esp
 
 
+def commands():
+    """Of setkey's language: texts of its unit test, and each as one."""
+    name = os.path.join(HERE, "..", "gateway", "test_setkey.c")
+    with open(name, encoding="utf-8") as f:
+        source = f.read()
+    keys = {"KEY16": "0x" + "0f" * 16, "KEY20": "0x" + "0f" * 20,
+            "KEY32": "0x" + "0f" * 32}
+    piece = r'"(?:[^"\\\n]|\\.)*"|KEY16|KEY20|KEY32'
+    for m in re.finditer(r"(?:(?:%s)\s*){1,9}" % piece, source):
+        text = "".join(keys.get(p) or p[1:-1].replace('\\"', '"')
+                       .replace("\\n", "\n").replace("\\t", "\t")
+                       for p in re.findall(piece, m.group(0)))
+        if ";" in text:
+            yield text.encode()
+
+
 def any_bytes(rng, length):
     return bytes(rng.randrange(256) for _ in range(length))
 
@@ -190,6 +207,7 @@ def main():
     seeds = {"inbound": [], "outbound": [], "flow": [], "spd": [],
              "icmp": [], "udp4500": [], "ah": [],
              "reass": list(reass(random.Random(2))),
+             "setkey": list(commands()),
              "replay": list(numbers(rng)), "resume": list(flights(rng)),
              "vectors": blocks("esp_packets.txt", 20) +
              blocks("ah_packets.txt", 10) +
