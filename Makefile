@@ -19,7 +19,7 @@ MBEDTLS_DIR ?=## mbedTLS source tree to use; else a package, or fetched
 CMOCKA_DIR  ?=## CMocka source tree to use; else a package, or fetched
 SABOTAGE    ?=## make demo: break it by "key", "policy" or "replay"
 COVERAGE    ?=## make test: 1 prints what of src/ is reached
-FILTER      ?=## make interop: only cases with this in their names
+FILTER      ?=## make interop, gateway-test: only cases with this in their names
 SPLIT       ?=## make firmware-cost: where those of c3-O2, ... go, by function
 FOREIGN     ?=## make test-foreign: these of tests/foreign/targets.txt alone
 OPTIONS     ?=## make test-options: one build alone, without these
@@ -85,6 +85,7 @@ ALONE := all size size-diff lint misra install clean help deps-new \
 ifneq ($(filter-out $(ALONE),$(MAKECMDGOALS)),)
 include scripts/deps.mk
 include $(wildcard tests/rules.mk tests/lwip/rules.mk examples/rules.mk \
+                   examples/ipsecgw/rules.mk tests/gateway/rules.mk \
                    tests/noheap/rules.mk \
                    tests/interop/rules.mk)
 endif
@@ -93,6 +94,8 @@ include tests/firmware/rules.mk
 endif
 
 all: $(LIB) ## build the library, build/libipsec.a (the default)
+
+ipsecgw: ## the gateway program for Linux: build/ipsecgw
 
 demo: ## two lwIP hosts speak ESP to each other and show what happens
 
@@ -113,6 +116,8 @@ conformance: $(TESTS) ## each row of docs/RFC.md: its code, and its test
 	    $(if $(MUTATE),--mutate $(MUTATE)) $(if $(SEED),--seed $(SEED))
 
 interop: ## the lwIP device against a real Linux kernel in QEMU
+
+gateway-test: ## ipsecgw between network namespaces, without root
 
 firmware: ## images for Cortex-M3, M4 and M7 boards
 
@@ -153,11 +158,19 @@ misra: ## findings by MISRA C:2012, and what docs/MISRA.md allows of them
 	    { echo 'needs Python 3: apt-get install python3'; exit 1; }
 	@$(PYTHON) scripts/misra.py --places $(RULES) || [ $$? -eq 77 ]
 
-install: $(LIB) ## install headers, library and libipsec-embedded.pc
+install: $(LIB) ## install headers, library, its .pc, and ipsecgw if built
 	install -d $(DESTDIR)$(PREFIX)/include/ipsec
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 include/ipsec/*.h $(DESTDIR)$(PREFIX)/include/ipsec
 	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib
+	@if [ -x $(BUILD)/ipsecgw ]; then set -ex; \
+	    install -d $(DESTDIR)$(PREFIX)/sbin \
+	        $(DESTDIR)$(PREFIX)/share/man/man8; \
+	    install -m 755 $(BUILD)/ipsecgw $(DESTDIR)$(PREFIX)/sbin; \
+	    install -m 644 examples/ipsecgw/ipsecgw.8 \
+	        $(DESTDIR)$(PREFIX)/share/man/man8; \
+	else \
+	    echo 'ipsecgw is not built (make ipsecgw): not installed'; fi
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|lib|' \
 	    -e 's|@VERSION@|$(VERSION)|' \
 	    scripts/libipsec-embedded.pc.in \
@@ -180,6 +193,7 @@ help: ## show this
 	    Makefile $(wildcard tests/rules.mk)
 
 .PHONY: firmware firmware-test firmware-cost
+.PHONY: ipsecgw gateway-test
 .PHONY: all demo test test-foreign test-options conformance interop bench
 .PHONY: fuzz fuzz-coverage size size-diff lint misra install deps-new
 .PHONY: clean help

@@ -14,7 +14,8 @@ $(call tree_of,CMOCKA_DIR,src/cmocka.c)
 # deps.sh finds or fetches what no variable names; make then starts again.
 NEED := cc $(if $(LWIP_DIR),,lwip) $(if $(MBEDTLS_DIR),,mbedtls) \
         $(if $(CMOCKA_DIR),,$(if $(filter-out demo bench interop firmware \
-        firmware-test firmware-cost,$(MAKECMDGOALS)),cmocka)) \
+        firmware-test firmware-cost ipsecgw gateway-test gateway-cost,\
+        $(MAKECMDGOALS)),cmocka)) \
         $(if $(filter test,$(MAKECMDGOALS)),decoder) \
         $(filter fuzz,$(MAKECMDGOALS)) \
         $(if $(filter firmware%,$(MAKECMDGOALS)),firmware)

@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "base.h"
+
+#include "ipsec/lint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FRAG_S 30
+
+/* --- SAs */
+
+/* Called within a packet's call: takes note. */
+static void
+on_event(void *user, struct ipsec_sa *sa, int event)
+{
+    struct base *base = user;
+    struct base_sa *s = sa->user;
+
+    if (event == IPSEC_EVENT_HARD) {
+        s->ended = 1;
+        base->reap = 1;
+    } else if (event == IPSEC_EVENT_SOFT && s->number != NULL &&
+               s->life.soft_seq != 0 && sa->seq >= s->life.soft_seq) {
+        s->due = s->due == 0 ? BASE_DUE : s->due;
+        base->due = 1;
+    }
+}
+
+static void
+sa_free(struct base_sa *s)
+{
+    if (s->number != NULL) {
+        s->number->user = NULL;
+    }
+    explicit_bzero(&s->said, sizeof s->said);
+    free(s->key);
+    free(s->window);
+    free(s);
+}
+
+static void
+sa_remove(struct base *base, struct base_sa **at)
+{
+    struct base_sa *s = *at;
+
+    *at = s->next;
+    (void)ipsec_sad_remove(&base->ips, &s->sa);
+    sa_free(s);
+}
+
+/* -r is in bytes, and each has eight packets. */
+static void
+window_set(struct base_sa *s, struct ipsec_sa_params *params)
+{
+    unsigned words = 1;
+
+    if (params->dir != IPSEC_IN) {
+        return;
+    }
+    if (s->said.replay == 0) {
+        params->flags |= IPSEC_SA_NO_REPLAY;
+        return;
+    }
+    while (words * 4 < s->said.replay) {
+        words *= 2;
+    }
+    if (words > 2) { /* two words are in every SA */
+        s->window = calloc(words, sizeof *s->window);
+        params->window = s->window;
+        params->window_len = (uint16_t)words;
+    }
+}
+
+static void
+ends_set(const struct setkey_sa *said, struct ipsec_sa_params *params)
+{
+    int out = params->dir == IPSEC_OUT;
+
+    params->local = out ? said->src : said->dst;
+    params->remote = out ? said->dst : said->src;
+    if (said->natt) {
+        params->local_port = out ? said->src_port : said->dst_port;
+        params->remote_port = out ? said->dst_port : said->src_port;
+    }
+}
+
+static int
+params_set(struct base *base, struct base_sa *s,
+           struct ipsec_sa_params *params, int dir, uint8_t mode)
+{
+    const struct ipsec_crypto *crypto = base->env->crypto;
+
+    setkey_params(params, &s->said);
+    params->dir = (uint8_t)dir;
+    params->mode = mode;
+    params->reqid = base_class_sa(base, &s->said, mode);
+    params->mtu = dir == IPSEC_OUT ? base->env->mtu : 0;
+    params->flags |= s->said.esn ? IPSEC_SA_ESN : 0;
+    params->flags |= s->said.align8 ? IPSEC_SA_AH_ALIGN8 : 0;
+    ends_set(&s->said, params);
+    window_set(s, params);
+    s->life.soft_s = s->said.soft_s;
+    s->life.hard_s = s->said.hard_s;
+    s->life.soft_bytes = s->said.soft_bytes;
+    s->life.hard_bytes = s->said.hard_bytes;
+    params->life = &s->life;
+    base_number_set(base, s, params);
+    params->key_len = crypto->key_size(crypto, &params->km);
+    s->key = malloc(params->key_len + 1);
+    params->key = s->key;
+    return params->reqid != 0 && s->key != NULL ? 0 : -1;
+}
+
+/* One key in a counter mode for two SAs, as files often have it for both
+ * directions, repeats nonces. */
+static const struct base_sa *
+shares_key(const struct base *base, const struct setkey_sa *said)
+{
+    struct ipsec_sa_params ours, theirs;
+    const struct base_sa *s;
+
+    setkey_params(&ours, said);
+    for (s = base->sas; s != NULL; s = s->next) {
+        setkey_params(&theirs, &s->said);
+        if (ipsec_lint_keys(&ours, &theirs) != 0) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static int
+sa_insert(struct base *base, struct base_sa *s, int dir, uint8_t mode,
+          const struct setkey_command *cmd, struct setkey_error *error)
+{
+    struct ipsec_sa_params params;
+    struct base_sa **end;
+    int rc;
+
+    if (params_set(base, s, &params, dir, mode) != 0) {
+        return base_fail(error, cmd->at, "no memory");
+    }
+    rc = ipsec_sad_add(&base->ips, &s->sa, &params);
+    if (rc != IPSEC_OK) {
+        return base_fail(error, rc == IPSEC_ERR_EXISTS ? cmd->sa.spi_at
+                         : cmd->at, "%s", base_reason(rc));
+    }
+    s->sa.user = s;
+    s->added = time(NULL);
+    for (end = &base->sas; *end != NULL; end = &(*end)->next) {
+    }
+    *end = s;
+    return 0;
+}
+
+static int
+sa_add(struct base *base, const struct setkey_command *cmd, uint8_t mode,
+       struct setkey_error *error)
+{
+    const struct base_sa *other = shares_key(base, &cmd->sa);
+    int dir = base_dir(base, &cmd->sa, cmd->at, error);
+    struct base_sa *s;
+
+    if (dir < 0) {
+        return -1;
+    }
+    if (other != NULL) {
+        return base_fail(error, cmd->sa.alg_at, "SPI 0x%x has this key too: "
+                         "in a counter mode each SA needs its own (RFC 4106 "
+                         "section 2)", (unsigned)other->said.spi);
+    }
+    s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        return base_fail(error, cmd->at, "no memory");
+    }
+    s->said = cmd->sa;
+    if (sa_insert(base, s, dir, mode, cmd, error) != 0) {
+        sa_free(s);
+        return -1;
+    }
+    return 0;
+}
+
+/* delete, get: the same two addresses, protocol and, but for deleteall, SPI. */
+static int
+is_named(const struct base_sa *s, const struct setkey_command *cmd)
+{
+    return memcmp(&s->said.src, &cmd->sa.src, sizeof s->said.src) == 0 &&
+           memcmp(&s->said.dst, &cmd->sa.dst, sizeof s->said.dst) == 0 &&
+           s->said.proto == cmd->sa.proto &&
+           (cmd->verb == SETKEY_DELETEALL || s->said.spi == cmd->sa.spi);
+}
+
+static int
+sa_delete(struct base *base, const struct setkey_command *cmd,
+          struct setkey_error *error)
+{
+    struct base_sa **at = &base->sas;
+    int any = cmd->verb == SETKEY_DELETEALL;
+
+    while (*at != NULL) {
+        if (is_named(*at, cmd)) {
+            sa_remove(base, at);
+            any = 1;
+        } else {
+            at = &(*at)->next;
+        }
+    }
+    return any ? 0 : base_fail(error, cmd->at, "there is no such SA");
+}
+
+static int
+sa_get(struct base *base, const struct setkey_command *cmd, struct text *out,
+       struct setkey_error *error)
+{
+    const struct base_sa *s;
+
+    for (s = base->sas; s != NULL; s = s->next) {
+        if (is_named(s, cmd)) {
+            show_sa(out, base, s, 0);
+            return 0;
+        }
+    }
+    return base_fail(error, cmd->at, "there is no such SA");
+}
+
+/* flush, dump. */
+static void
+sa_each(struct base *base, const struct setkey_command *cmd, struct text *out)
+{
+    struct base_sa **at = &base->sas;
+
+    while (*at != NULL) {
+        int wanted = cmd->proto == 0 || (*at)->said.proto == cmd->proto;
+
+        if (wanted && cmd->verb == SETKEY_FLUSH) {
+            sa_remove(base, at);
+            continue;
+        }
+        if (wanted) {
+            show_sa(out, base, *at, 0);
+        }
+        at = &(*at)->next;
+    }
+}
+
+/* --- policies */
+
+static void
+selector_set(struct ipsec_selector *sel, const struct setkey_policy *said)
+{
+    const struct ipsec_selector *from = &said->sel;
+
+    *sel = *from;
+    if (said->dir == SETKEY_OUT) {
+        return;
+    }
+    sel->local = from->remote; /* what comes in is for us */
+    sel->remote = from->local;
+    sel->set = (uint8_t)
+        ((from->set & IPSEC_SEL_LOCAL_PORT ? IPSEC_SEL_REMOTE_PORT : 0) |
+         (from->set & IPSEC_SEL_REMOTE_PORT ? IPSEC_SEL_LOCAL_PORT : 0));
+    sel->local_port_lo = from->remote_port_lo;
+    sel->local_port_hi = from->remote_port_hi;
+    sel->remote_port_lo = from->local_port_lo;
+    sel->remote_port_hi = from->local_port_hi;
+}
+
+/* The address of a prefix of all bits; 0: it isn't one. */
+static int
+host_of(const struct ipsec_prefix *prefix, uint8_t version,
+        struct ipsec_addr *addr)
+{
+    memset(addr, 0, sizeof *addr);
+    addr->version = version;
+    memcpy(addr->byte, prefix->byte, version == 4 ? 4 : 16);
+    return prefix->bits == (version == 4 ? 32 : 128);
+}
+
+/* The layers, from the innermost: `src` and `dst` are the addresses of what
+ * goes into each. */
+static int
+layers_set(struct base *base, struct base_policy *p,
+           struct setkey_error *error)
+{
+    const struct ipsec_selector *sel = &p->said.sel;
+    struct ipsec_addr src, dst;
+    int hosts, i;
+
+    hosts = host_of(&sel->local, sel->version, &src);
+    hosts &= host_of(&sel->remote, sel->version, &dst);
+    for (i = 0; i < p->said.layers; i++) {
+        const struct setkey_layer *l = &p->said.layer[i];
+        struct ipsec_policy *policy = &p->policy[i];
+
+        if (l->src.version != 0) {
+            src = l->src;
+            dst = l->dst;
+            hosts = 1;
+        }
+        if (!hosts && l->id == 0) {
+            return base_fail(error, l->at, "transport mode between networks: "
+                             "name two hosts, or SAs by unique:ID");
+        }
+        policy->action = IPSEC_ACTION_PROTECT;
+        policy->proto = l->proto;
+        policy->mode = l->mode;
+        policy->reqid = base_class_layer(base, l, &src, &dst);
+        policy->dir = p->policy[0].dir;
+        policy->outer = i + 1 < p->said.layers ? &p->policy[i + 1] : NULL;
+        if (policy->reqid == 0) {
+            return base_fail(error, l->at, "no memory");
+        }
+    }
+    return 0;
+}
+
+static int
+same_selector(const struct setkey_policy *a, const struct setkey_policy *b)
+{
+    return a->dir == b->dir && memcmp(&a->sel, &b->sel, sizeof a->sel) == 0;
+}
+
+static struct base_policy **
+policy_find(struct base *base, const struct setkey_policy *said)
+{
+    struct base_policy **at = &base->policies;
+
+    while (*at != NULL && !same_selector(&(*at)->said, said)) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static void
+policy_remove(struct base *base, struct base_policy **at)
+{
+    struct base_policy *p = *at;
+
+    *at = p->next;
+    ipsec_spd_remove(&base->ips, &p->policy[0]);
+    free(p);
+}
+
+static int
+policy_insert(struct base *base, struct base_policy *p,
+              const struct setkey_command *cmd, struct setkey_error *error)
+{
+    struct ipsec_policy *first = &p->policy[0];
+    int rc;
+
+    p->said = cmd->policy;
+    first->action = p->said.action;
+    first->dir = p->said.dir == SETKEY_OUT ? IPSEC_OUT : IPSEC_IN;
+    first->priority = (uint32_t)(2147483648ll - p->said.priority);
+    selector_set(&first->sel, &p->said);
+    if (layers_set(base, p, error) != 0) {
+        return -1;
+    }
+    rc = ipsec_spd_add(&base->ips, first);
+    return rc == IPSEC_OK ? 0
+        : base_fail(error, cmd->at, "%s", base_reason(rc));
+}
+
+static int
+policy_add(struct base *base, const struct setkey_command *cmd,
+           struct setkey_error *error)
+{
+    struct base_policy **at = policy_find(base, &cmd->policy);
+    struct base_policy *p, *old = *at;
+
+    if (old != NULL && cmd->verb == SETKEY_SPDADD) {
+        return base_fail(error, cmd->at, "there is a policy with these "
+                         "addresses, protocol and direction: spdupdate would "
+                         "replace it");
+    }
+    p = calloc(1, sizeof *p);
+    if (p == NULL) {
+        return base_fail(error, cmd->at, "no memory");
+    }
+    if (policy_insert(base, p, cmd, error) != 0) {
+        free(p);
+        return -1;
+    }
+    p->id = old != NULL ? old->id : base->next_id++;
+    p->added = time(NULL);
+    if (old != NULL) {
+        policy_remove(base, at);
+    }
+    p->next = *at;
+    *at = p;
+    return 0;
+}
+
+static int
+policy_delete(struct base *base, const struct setkey_command *cmd,
+              struct setkey_error *error)
+{
+    struct base_policy **at = policy_find(base, &cmd->policy);
+
+    if (*at == NULL) {
+        return base_fail(error, cmd->at, "there is no such policy");
+    }
+    policy_remove(base, at);
+    return 0;
+}
+
+/* --- commands */
+
+static int
+do_one(struct base *base, const struct setkey_command *cmds, size_t n, size_t i,
+       struct text *out, struct setkey_error *error)
+{
+    const struct setkey_command *cmd = &cmds[i];
+    const struct base_policy *p;
+
+    switch (cmd->verb) {
+    case SETKEY_ADD:
+        return sa_add(base, cmd, base_mode(base, &cmd->sa, cmds, n), error);
+    case SETKEY_DELETE:
+    case SETKEY_DELETEALL:
+        return sa_delete(base, cmd, error);
+    case SETKEY_GET:
+        return sa_get(base, cmd, out, error);
+    case SETKEY_FLUSH:
+    case SETKEY_DUMP:
+        sa_each(base, cmd, out);
+        return 0;
+    case SETKEY_SPDADD:
+    case SETKEY_SPDUPDATE:
+        return policy_add(base, cmd, error);
+    case SETKEY_SPDDELETE:
+        return policy_delete(base, cmd, error);
+    case SETKEY_SPDFLUSH:
+        while (base->policies != NULL) {
+            policy_remove(base, &base->policies);
+        }
+        return 0;
+    case SETKEY_SPDDUMP:
+        for (p = base->policies; p != NULL; p = p->next) {
+            show_policy(out, p);
+        }
+        return 0;
+    case SETKEY_OTHER:
+        if (base->env->other != NULL) {
+            base->env->other(base->env->user, cmd->other, out);
+        }
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static int
+do_all(struct base *base, const struct setkey_command *cmds, size_t n,
+       struct text *out, struct setkey_error *error)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        if (do_one(base, cmds, n, i, out, error) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Put into `copy` what is in `base`. */
+static int
+copy_all(struct base *copy, const struct base *base,
+         struct setkey_error *error)
+{
+    const struct base_policy *p;
+    const struct base_sa *s;
+    struct setkey_command cmd;
+    int rc = 0;
+
+    memset(&cmd, 0, sizeof cmd);
+    cmd.verb = SETKEY_ADD;
+    for (s = base->sas; s != NULL && rc == 0; s = s->next) {
+        cmd.sa = s->said;
+        rc = sa_add(copy, &cmd, s->sa.mode, error);
+    }
+    cmd.verb = SETKEY_SPDADD;
+    for (p = base->policies; p != NULL && rc == 0; p = p->next) {
+        cmd.policy = p->said;
+        rc = policy_add(copy, &cmd, error);
+    }
+    explicit_bzero(&cmd, sizeof cmd);
+    return rc;
+}
+
+/* On a copy first: does all of it go? */
+static int
+try_all(const struct base *base, const struct setkey_command *cmds, size_t n,
+        struct setkey_error *error)
+{
+    struct base_env env = *base->env;
+    struct base *copy = calloc(1, sizeof *copy);
+    struct text out;
+    int rc = -1;
+
+    memset(&out, 0, sizeof out);
+    env.store = NULL;
+    env.other = NULL;
+    if (copy != NULL && base_init(copy, &env) == 0) {
+        rc = copy_all(copy, base, error);
+        if (rc == 0) {
+            rc = do_all(copy, cmds, n, &out, error);
+        }
+        base_free(copy);
+    } else {
+        (void)base_fail(error, cmds[0].at, "no memory, or random numbers");
+    }
+    free(copy);
+    text_free(&out);
+    return rc;
+}
+
+/* see base.h */
+int
+base_apply(struct base *base, const struct setkey_command *cmds, size_t n,
+           struct text *out, struct setkey_error *error)
+{
+    return n == 0 ? 0
+        : try_all(base, cmds, n, error) != 0 ||
+          base_number_prepare(base, cmds, n, error) != 0 ? -1
+        : do_all(base, cmds, n, out, error);
+}
+
+/* see base.h */
+void
+base_poll(struct base *base)
+{
+    struct base_sa **at = &base->sas;
+
+    if (base->due) {
+        base_number_poll(base);
+    }
+    if (!base->reap) {
+        return;
+    }
+    base->reap = 0;
+    while (*at != NULL) {
+        if ((*at)->ended) {
+            sa_remove(base, at);
+        } else {
+            at = &(*at)->next;
+        }
+    }
+}
+
+/* see base.h */
+int
+base_init(struct base *base, const struct base_env *env)
+{
+    memset(base, 0, sizeof *base);
+    base->env = env;
+    base->next_id = 1;
+    base->frag.slot = base->frag_slot;
+    base->frag.len = BASE_FRAGS;
+    base->frag.seconds = FRAG_S;
+    base->cfg.user = base;
+    base->cfg.crypto = env->crypto;
+    base->cfg.random = ipsec_linux_random;
+    base->cfg.sa_event = on_event;
+    base->cfg.natt_port = IPSEC_LINUX_NATT;
+    base->cfg.flags = IPSEC_ACCEPT_PTB;
+    base->cfg.frag = &base->frag;
+    return ipsec_init(&base->ips, &base->cfg) == IPSEC_OK ? 0 : -1;
+}
+
+/* see base.h */
+void
+base_free(struct base *base)
+{
+    while (base->sas != NULL) {
+        sa_remove(base, &base->sas);
+    }
+    while (base->policies != NULL) {
+        policy_remove(base, &base->policies);
+    }
+    free(base->classes);
+    base->classes = NULL;
+    base->class_len = base->class_room = 0;
+}
