@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The cases of `make gateway-test`: each builds its stations, starts ipsecgw in
-them, and looks at both ends and at the wire between."""
+"""The cases of `make gateway-test`: each builds its stations, starts ipsecgw
+in them, and looks at both ends and at the wire between."""
 import os
 import re
 import shutil
@@ -185,7 +185,8 @@ def route(ns, mine, nets, device='ipsec0'):
             % device)
     ns.ip('link set %s up' % device)
     for version in (4, 6):
-        ns.run(net.path('ip'), 'addr', 'add', mine[version], 'dev', 'lo')
+        ns.run(net.path('ip'), 'addr', 'add', mine[version], 'dev', 'lo',
+               *(['nodad'] if version == 6 else []))
         ns.must(net.path('ip'), '-%d' % version, 'route', 'add', nets[version],
                 'dev', device, 'src', mine[version])
 
@@ -287,6 +288,73 @@ def protected_only(site):
     check(b.ping(A_IN[4], count=1) is False, 'an answer without a policy')
 
 
+# --- a real kernel at the other end
+
+# suite: what `ip xfrm` calls its algorithms, and the bits of their ICVs
+XFRM = {
+    'gcm': [('aead', 'rfc4106(gcm(aes))', 128)],
+    'gcm256': [('aead', 'rfc4106(gcm(aes))', 128)],
+    'gcm8': [('aead', 'rfc4106(gcm(aes))', 64)],
+    'ccm': [('aead', 'rfc4309(ccm(aes))', 128)],
+    'chacha': [('aead', 'rfc7539esp(chacha20,poly1305)', 128)],
+    'gmac': [('aead', 'rfc4543(gcm(aes))', 128)],
+    'cbc': [('enc', 'cbc(aes)', 0), ('auth-trunc', 'hmac(sha256)', 128)],
+    'cbc256': [('enc', 'cbc(aes)', 0), ('auth-trunc', 'hmac(sha512)', 256)],
+    'ctr': [('enc', 'rfc3686(ctr(aes))', 0), ('auth-trunc', 'hmac(sha1)', 96)],
+    'null': [('enc', 'ecb(cipher_null)', 0),
+             ('auth-trunc', 'hmac(sha384)', 192)],
+    'xcbc': [('enc', 'cbc(aes)', 0), ('auth-trunc', 'xcbc(aes)', 96)],
+    'cmac': [('enc', 'cbc(aes)', 0), ('auth-trunc', 'cmac(aes)', 96)],
+    'ah': [('auth-trunc', 'hmac(sha256)', 128)],
+    'ah-sha1': [('auth-trunc', 'hmac(sha1)', 96)],
+}
+
+
+def xfrm_state(suite, n, src, dst, spi, more):
+    values = [w for w in keys(suite, n).split() if w.startswith('0x')]
+    proto = SUITES[suite][0]
+    if suite == 'null':
+        values.insert(0, '""')
+    text = ("ip xfrm state add src %s dst %s proto %s spi 0x%x mode tunnel %s"
+            % (src, dst, proto, spi, more))
+    for (option, name, bits), key in zip(XFRM[suite], values):
+        text += " %s '%s' %s %s" % (option, name, key, bits or '')
+    return text + (' flag align4\n' if proto == 'ah' else '\n')
+
+
+def xfrm(suite):
+    tmpl = 'tmpl src %s dst %s proto ' + SUITES[suite][0] + ' mode tunnel\n'
+    return ('ip xfrm state flush\nip xfrm policy flush\n' +
+            xfrm_state(suite, 0, A4, B4, SPI[0], 'replay-window 64') +
+            xfrm_state(suite, 1, B4, A4, SPI[1], '') +
+            'ip xfrm policy add src %s dst %s dir out ' % (NET_B[4], NET_A[4])
+            + tmpl % (B4, A4) +
+            'ip xfrm policy add src %s dst %s dir in ' % (NET_A[4], NET_B[4])
+            + tmpl % (A4, B4))
+
+
+def kernel_suites(site):
+    """Names of algorithms mean what they mean to others."""
+    a = site.station('a')
+    kernel = howto.Kernel(site, a, site.build, site.cache)
+    try:
+        a.ip('addr add %s/24 dev eth0' % A4)
+        kernel.type('ip addr add %s/24 dev eth0\nip addr add %s dev lo\n'
+                    'ip route add %s via %s src %s'
+                    % (B4, B_IN[4], NET_A[4], A4, B_IN[4]))
+        g = Gateway(site, a, 'ga', '', ('tun:ipsec0', 'raw:eth0'))
+        route(a, A_IN, NET_B)
+        for suite in XFRM:
+            kernel.type(xfrm(suite))
+            g.must('flush; spdflush; ' + sas(suite, 4) +
+                   policies('a', 4, 4, SUITES[suite][0]).rstrip())
+            for size in (0, 56, 1300, 3000):
+                check(a.ping(B_IN[4], size),
+                      '%s: no answer to %d bytes' % (suite, size))
+    finally:
+        kernel.end()
+
+
 # --- restarts
 
 def sequence(frames, spi):
@@ -378,7 +446,7 @@ def addresses(ns, device, four, six):
 
 
 def quiet(ns):
-    """A bump's own stack has no part in it: no address, not even link-local."""
+    """A bump's own stack has no part in it: no address, not even of a link."""
     ns.must('/bin/sh', '-c', 'for f in /proc/sys/net/ipv6/conf/*/disable_ipv6;'
             'do echo 1 > $f; done')
 
@@ -501,7 +569,7 @@ def contexts(site):
             ('tun:ipsec0', 'raw:eth0'))
     route(b, B_IN, NET_A)
     a.ip('addr add %s dev lo' % A_IN[4])
-    a.ip('addr add %s dev lo' % A_IN[6])
+    a.ip('addr add %s dev lo nodad' % A_IN[6])
     a.ip('link set ipsec4 up')
     a.ip('link set ipsec6 up')
     a.ip('route add %s dev ipsec4 src %s' % (NET_B[4], A_IN[4]))
@@ -635,6 +703,7 @@ CASES.update({
     'world-readable': world_readable,
     'control': control,
     'lifetime': lifetime,
+    'kernel-suites': kernel_suites,
     'howto-tunnel': howto.tunnel,
     'howto-tunnel-kernel': howto.tunnel_kernel,
     'howto-bump-kernel': howto.bump_kernel,
