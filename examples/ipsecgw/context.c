@@ -51,13 +51,13 @@ choose(void *user, const struct ipsec_linux_frame *frame)
                    (uint32_t)p[2] << 8 | p[3];
 
     for (i = 0; at != 0 && i < g->contexts; i++) {
-        struct context *other = &g->context[i];
+        struct context *one = &g->context[i];
 
-        if (other->base.env != NULL &&
-            strcmp(other->black_spec, c->black_spec) == 0 &&
-            ipsec_sad_lookup(&other->base.ips, IPSEC_IN, spi, proto,
+        if (one->base.env != NULL &&
+            strcmp(one->black_spec, c->black_spec) == 0 &&
+            ipsec_sad_lookup(&one->base.ips, IPSEC_IN, spi, proto,
                              NULL) != NULL) {
-            return &other->port;
+            return &one->port;
         }
     }
     return &c->port;

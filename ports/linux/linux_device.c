@@ -126,7 +126,7 @@ read_auxdata(struct msghdr *msg, struct ipsec_linux_frame *frame)
         memcpy(&aux, CMSG_DATA(c), sizeof aux);
         frame->no_csum = (aux.tp_status & TP_STATUS_CSUMNOTREADY) != 0;
         if (aux.tp_status & TP_STATUS_VLAN_VALID) {
-            restore_tag(frame, aux.tp_status & TP_STATUS_VLAN_TPID_VALID
+            restore_tag(frame, (aux.tp_status & TP_STATUS_VLAN_TPID_VALID) != 0
                         ? aux.tp_vlan_tpid : 0x8100, aux.tp_vlan_tci);
         }
     }
@@ -163,6 +163,7 @@ read_into(struct ipsec_linux_side *side, struct ipsec_linux_frame *frame,
     n = side->kind == IPSEC_LINUX_PACKET
         ? recvmsg(side->fd[0], msg, MSG_TRUNC)
         : read(side->fd[0], part.iov_base, part.iov_len);
+    msg->msg_iov = NULL;
     if (n < 0) {
         return errno == EAGAIN || errno == EINTR || errno == ENETDOWN ? 0 : -1;
     }
