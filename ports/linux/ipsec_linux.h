@@ -68,8 +68,8 @@ struct ipsec_linux_side {
 
 /** Longest packet, and room for what SAs add. */
 #define IPSEC_LINUX_PACKET_MAX 65535
-#define IPSEC_LINUX_HEADROOM   (IPSEC_DEPTH * IPSEC_HEADROOM)
-#define IPSEC_LINUX_TAILROOM   (IPSEC_DEPTH * IPSEC_TAILROOM)
+#define IPSEC_LINUX_HEADROOM   ((size_t)IPSEC_DEPTH * IPSEC_HEADROOM)
+#define IPSEC_LINUX_TAILROOM   ((size_t)IPSEC_DEPTH * IPSEC_TAILROOM)
 #define IPSEC_LINUX_ETHERNET   18 /* with a VLAN's tag */
 
 /** What was received: a packet in memory with room around it. */
@@ -77,7 +77,7 @@ struct ipsec_linux_frame {
     uint8_t *mem;            /**< IPSEC_LINUX_FRAME bytes, the caller's */
     uint8_t *data;           /**< the IP packet, or what else it is */
     size_t   len;
-    uint8_t  is_ip;          /**< by the Ethernet type and the version */
+    uint8_t  is_ip;          /**< by the Ethernet type */
     uint8_t  no_csum;        /**< TCP's or UDP's checksum isn't there yet */
     uint8_t  ethernet_len;   /**< 0: it had none */
     uint8_t  ethernet[IPSEC_LINUX_ETHERNET];
@@ -175,7 +175,7 @@ struct ipsec_linux_number {
 
 /**
  * A text file of numbers, a line each: 32 digits of identifier, a blank, the
- * number. It is written anew as a whole: beside the old one, to the disk, then
+ * number; the last has a checksum of all others. It is written anew as a whole: beside the old one, to the disk, then
  * in its place. Zero it, then ipsec_linux_store_open().
  */
 struct ipsec_linux_store {
@@ -189,8 +189,8 @@ struct ipsec_linux_store {
 /**
  * Read `path`, if it is there, and keep others from it.
  *
- * @return 0; -1 with errno; or the number of a line that can't be read: then
- *         nothing can be said of the numbers, and none may be used.
+ * @return 0; -1 with errno; or the number of a line that can't be read, or
+ *         where one is missing: then nothing can be said of the numbers, and none may be used.
  */
 int ipsec_linux_store_open(struct ipsec_linux_store *store, const char *path);
 

@@ -11,6 +11,7 @@
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -61,6 +62,23 @@ keep_frames(int fd, const char *name)
     (void)ioctl(fd, SIOCETHTOOL, &ifr);
 }
 
+/* Of others, headers aren't Ethernet's, and packets would pass as frames that
+ * no policy is asked about. */
+static int
+is_ethernet(int fd, const char *name)
+{
+    struct ifreq ifr;
+
+    memset(&ifr, 0, sizeof ifr);
+    memcpy(ifr.ifr_name, name, IPSEC_LINUX_NAME);
+    if (ioctl(fd, SIOCGIFHWADDR, &ifr) < 0) {
+        return 0;
+    }
+    errno = EMEDIUMTYPE;
+    return ifr.ifr_hwaddr.sa_family == ARPHRD_ETHER ||
+           ifr.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
+}
+
 /* All frames, also those for others: a bump is between two stations. */
 static int
 open_packet(struct ipsec_linux_side *side)
@@ -76,6 +94,9 @@ open_packet(struct ipsec_linux_side *side)
     at.sll_ifindex = (int)if_nametoindex(side->name);
     if (fd < 0 || at.sll_ifindex == 0) {
         errno = fd < 0 ? errno : ENODEV;
+        return -1;
+    }
+    if (!is_ethernet(fd, side->name)) {
         return -1;
     }
     memset(&all, 0, sizeof all);
@@ -143,9 +164,7 @@ frame_parse(struct ipsec_linux_frame *frame)
     frame->data += ETH_HLEN;
     frame->len -= ETH_HLEN;
     type = (unsigned)frame->ethernet[12] << 8 | frame->ethernet[13];
-    frame->is_ip = frame->len > 0 &&
-        ((type == ETH_P_IP && frame->data[0] >> 4 == 4) ||
-         (type == ETH_P_IPV6 && frame->data[0] >> 4 == 6));
+    frame->is_ip = type == ETH_P_IP || type == ETH_P_IPV6;
 }
 
 /* Into frame->data; its length, 0: nothing to be had. */

@@ -217,6 +217,18 @@ take_packet(struct ipsec_linux *port, int out, struct ipsec_linux_frame *frame)
     }
 }
 
+/* What claims to be IP and isn't is nobody's: as a frame, no policy would have
+ * seen it. */
+static int
+has_version(const struct ipsec_linux_frame *frame)
+{
+    unsigned version = frame->ethernet_len == 0 ? 0
+        : frame->ethernet[12] == 0x08 ? 4 : 6;
+
+    return frame->len > 0 &&
+           (version == 0 || frame->data[0] >> 4 == version);
+}
+
 /* see ipsec_linux.h */
 void
 ipsec_linux_poll(struct ipsec_linux *port, struct ipsec_linux_side *side,
@@ -228,10 +240,10 @@ ipsec_linux_poll(struct ipsec_linux *port, struct ipsec_linux_side *side,
 
     frame.mem = port->mem;
     while (most-- > 0 && ipsec_linux_receive(side, i, &frame) > 0) {
-        if (frame.is_ip && frame.len > 0) {
+        if (frame.is_ip && has_version(&frame)) {
             take_packet(out || port->choose == NULL ? port
                         : port->choose(port->user, &frame), out, &frame);
-        } else if (port->pass_frames && to->kind != IPSEC_LINUX_TUN &&
+        } else if (!frame.is_ip && port->pass_frames && to->kind != IPSEC_LINUX_TUN &&
                    to->kind != IPSEC_LINUX_RAW) {
             ipsec_linux_send_frame(to, &frame);
         } else {
@@ -264,7 +276,7 @@ ipsec_linux_begin(struct ipsec_linux *port)
 {
     struct ipsec_netif *nif = &port->nif;
     uint8_t *mem = malloc(IPSEC_LINUX_FRAME + FRAG +
-                          2 * IPSEC_LINUX_SLOTS * SLOT);
+                          2 * (size_t)IPSEC_LINUX_SLOTS * SLOT);
 
     if (mem == NULL ||
         ipsec_linux_random(NULL, &nif->id, sizeof nif->id) != 0) {

@@ -318,6 +318,10 @@ ipsec_linux_raw_send(struct ipsec_linux_side *side, const struct ipsec_buf *ip)
     struct sockaddr_in6 six;
     struct sockaddr_in four;
 
+    if (side->out[ip->data[0] >> 4 != 4] < 0) {
+        errno = EAFNOSUPPORT; /* not a loss of the side */
+        return -1;
+    }
     if (ip->data[0] >> 4 == 4) {
         memset(&four, 0, sizeof four);
         four.sin_family = AF_INET;

@@ -38,11 +38,11 @@ ipsec_linux_side_init(struct ipsec_linux_side *side, const char *spec)
         }
     }
     name = name != NULL ? name + 1 : "";
-    if (strlen(name) >= sizeof side->name ||
+    if (strlen(name) >= sizeof side->name || strchr(name, '%') != NULL ||
         (*name == '\0' && side->kind != IPSEC_LINUX_RAW)) {
         return -1;
     }
-    strcpy(side->name, name);
+    memcpy(side->name, name, strlen(name) + 1);
     return side->kind != 0 ? 0 : -1;
 }
 
@@ -55,7 +55,7 @@ ipsec_linux_mtu(const char *name)
     unsigned mtu = MTU;
 
     memset(&ifr, 0, sizeof ifr);
-    strcpy(ifr.ifr_name, name);
+    memcpy(ifr.ifr_name, name, strlen(name));
     if (fd >= 0 && ioctl(fd, SIOCGIFMTU, &ifr) == 0 && ifr.ifr_mtu >= 68) {
         mtu = (unsigned)ifr.ifr_mtu;
     }
@@ -199,9 +199,9 @@ ipsec_linux_receive(struct ipsec_linux_side *side, unsigned i,
 static void
 count_refusal(struct ipsec_linux_side *side, int error)
 {
-    if (error == EAGAIN || error == ENOBUFS || error == EIO) {
+    if (error == EAGAIN || error == ENOBUFS) {
         side->count.full++;
-    } else if (error == ENETDOWN) {
+    } else if (error == ENETDOWN || error == EIO) { /* of TUN and TAP */
         side->count.down++;
     } else {
         side->count.unsent++;
@@ -212,14 +212,14 @@ count_refusal(struct ipsec_linux_side *side, int error)
 }
 
 static int
-send_with(struct ipsec_linux_side *side, const uint8_t *ethernet,
-          size_t ethernet_len, const uint8_t *data, size_t len)
+send_with(struct ipsec_linux_side *side, uint8_t *ethernet,
+          size_t ethernet_len, uint8_t *data, size_t len)
 {
     struct iovec part[2];
 
-    part[0].iov_base = (void *)(uintptr_t)ethernet;
+    part[0].iov_base = ethernet;
     part[0].iov_len = ethernet_len;
-    part[1].iov_base = (void *)(uintptr_t)data;
+    part[1].iov_base = data;
     part[1].iov_len = len;
     return writev(side->fd[0], part, 2) < 0 ? -1 : 0;
 }
@@ -260,9 +260,12 @@ void
 ipsec_linux_send_frame(struct ipsec_linux_side *side,
                        const struct ipsec_linux_frame *frame)
 {
+    uint8_t ethernet[IPSEC_LINUX_ETHERNET];
+
+    memcpy(ethernet, frame->ethernet, sizeof ethernet);
     if (side->lost) {
         side->count.down++;
-    } else if (send_with(side, frame->ethernet, frame->ethernet_len,
+    } else if (send_with(side, ethernet, frame->ethernet_len,
                          frame->data, frame->len) == 0) {
         side->count.frames++;
     } else {

@@ -53,13 +53,28 @@ open_store(struct ipsec_linux_store *store)
 }
 
 static void
-write_file(const char *text)
+write_file(const char *text, const char *end)
 {
     FILE *f = fopen(path, "w");
 
     assert_non_null(f);
     fputs(text, f);
+    fputs(end, f);
     fclose(f);
+}
+
+/* The last line of a file: FNV-1a of the others. */
+static const char *
+end_of(const char *text)
+{
+    static char line[40];
+    uint64_t hash = 14695981039346656037u;
+
+    for (; *text != '\0'; text++) {
+        hash = (hash ^ (uint8_t)*text) * 1099511628211u;
+    }
+    snprintf(line, sizeof line, "# end %016llx\n", (unsigned long long)hash);
+    return line;
 }
 
 static void
@@ -118,8 +133,10 @@ test_store_refuses_what_it_can_not_read(void **state)
     } rows[] = {
         { "", 0 },
         { "# comment\n" ID " 7\n", 0 },
-        { ID " 7\n" ID, 2 },
-        { ID " 7\n" ID " 9", 2 }, /* cut off: it may have been 99 */
+        { ID " 99999999999999999999\n", 1 },
+        { ID " +7\n", 1 },
+        { ID " 7 \n", 1 },
+        { ID " 7\n" ID "\n", 2 },
         { ID " 7\n" ID " \n", 2 },
         { ID " -7\n", 1 },
         { ID " 7 8\n", 1 },
@@ -134,7 +151,7 @@ test_store_refuses_what_it_can_not_read(void **state)
 
     (void)state;
     for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        write_file(rows[i].text);
+        write_file(rows[i].text, end_of(rows[i].text));
         assert_int_equal(open_store(&store), rows[i].line);
         ipsec_linux_store_close(&store);
     }
@@ -145,13 +162,75 @@ test_store_refuses_what_it_can_not_read(void **state)
 static void
 test_store_takes_the_higher(void **state)
 {
+    static const char text[] = "a1020300000000000000000000000000 9\n"
+                               "a1020300000000000000000000000000 7\n";
     struct ipsec_linux_store store;
 
     (void)state;
-    write_file("a1020300000000000000000000000000 9\n"
-               "a1020300000000000000000000000000 7\n");
+    write_file(text, end_of(text));
     assert_int_equal(open_store(&store), 0);
     assert_true(ipsec_linux_store_get(&store, id_a)->noted == 9);
+    ipsec_linux_store_close(&store);
+}
+
+/* Numbers that are gone, or lower than they were, would be used again. So none
+ * of what cutting off or one wrong bit makes of a file is taken for it, if it
+ * isn't taken for the same. */
+static void
+test_store_knows_a_damaged_file(void **state)
+{
+    struct ipsec_linux_store store;
+    char text[1000], bad[1000];
+    size_t len, i;
+    FILE *f;
+
+    (void)state;
+    assert_int_equal(open_store(&store), 0);
+    ipsec_linux_store_get(&store, id_a)->noted = 4096;
+    ipsec_linux_store_get(&store, id_b)->noted = 8192;
+    assert_int_equal(ipsec_linux_store_save(&store), 0);
+    ipsec_linux_store_close(&store);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    len = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    text[len] = '\0';
+    for (i = 0; i < len; i++) {
+        memcpy(bad, text, len + 1);
+        bad[i] = '\0';
+        write_file(bad, "");
+        assert_true(open_store(&store) > 0);
+        ipsec_linux_store_close(&store);
+        bad[i] = (char)(text[i] ^ 1);
+        write_file(bad, "");
+        assert_true(open_store(&store) > 0);
+        ipsec_linux_store_close(&store);
+    }
+    write_file(text, "# more\n");
+    assert_int_equal(open_store(&store), 5);
+    ipsec_linux_store_close(&store);
+    write_file(text, "");
+    assert_int_equal(open_store(&store), 0);
+    ipsec_linux_store_close(&store);
+}
+
+/* A link would be replaced by a file; and a pipe waited for. */
+static void
+test_store_is_a_file(void **state)
+{
+    struct ipsec_linux_store store;
+    char name[100];
+
+    (void)state;
+    snprintf(name, sizeof name, "%s.new", path);
+    assert_int_equal(symlink(name, path), 0);
+    assert_int_equal(open_store(&store), -1);
+    assert_int_equal(errno, ELOOP);
+    ipsec_linux_store_close(&store);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(open_store(&store), -1);
+    assert_int_equal(errno, EINVAL);
     ipsec_linux_store_close(&store);
 }
 
@@ -205,6 +284,8 @@ main(void)
         STORE_TEST(test_store_numbers_stay_where_they_are),
         STORE_TEST(test_store_refuses_what_it_can_not_read),
         STORE_TEST(test_store_takes_the_higher),
+        STORE_TEST(test_store_knows_a_damaged_file),
+        STORE_TEST(test_store_is_a_file),
         STORE_TEST(test_store_is_of_one_at_a_time),
         STORE_TEST(test_store_says_when_it_can_not_write),
     };

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "fake/fixture.h"
+#include "ipsec_linux.h"
+
+/* The sides of ports/linux/linux_side.c, as far as nobody's rights go. */
+
+static void
+test_side_reads_what_it_is(void **state)
+{
+    static const struct {
+        const char *spec;
+        int         kind;
+    } rows[] = {
+        { "tun:ipsec0", IPSEC_LINUX_TUN },
+        { "tap:a", IPSEC_LINUX_TAP },
+        { "packet:sixteen-letters-", 0 },
+        { "packet:fifteen-letters", IPSEC_LINUX_PACKET },
+        { "raw", IPSEC_LINUX_RAW },
+        { "raw:", IPSEC_LINUX_RAW },
+        { "tun", 0 }, { "tun:", 0 }, { "", 0 }, { ":", 0 }, { ":eth0", 0 },
+        { "tu:eth0", 0 }, { "tunnel:eth0", 0 }, { "TUN:eth0", 0 },
+        { "tun:tun%d", 0 }, /* it would be the name of another */
+    };
+    struct ipsec_linux_side side;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(ipsec_linux_side_init(&side, rows[i].spec),
+                         rows[i].kind != 0 ? 0 : -1);
+        if (rows[i].kind != 0) {
+            assert_int_equal(side.kind, rows[i].kind);
+        }
+    }
+}
+
+/* A kernel without IPv6 has no socket to send it by: this is no loss of the
+ * side, which a packet could bring about then. */
+static void
+test_side_without_ipv6_stays(void **state)
+{
+    uint8_t packet[40] = { 0x60 };
+    struct ipsec_linux_frame frame;
+    struct ipsec_linux_side side;
+    struct ipsec_buf buf;
+
+    (void)state;
+    assert_int_equal(ipsec_linux_side_init(&side, "raw"), 0);
+    memset(&frame, 0, sizeof frame);
+    memset(&buf, 0, sizeof buf);
+    buf.data = packet;
+    buf.len = sizeof packet;
+    side.lost = 0;
+    ipsec_linux_send(&side, &frame, &buf);
+    assert_int_equal(side.lost, 0);
+    assert_int_equal(side.count.unsent, 1);
+    side.lost = 1;
+    ipsec_linux_send(&side, &frame, &buf);
+    assert_int_equal(side.count.down, 1);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_side_reads_what_it_is),
+        cmocka_unit_test(test_side_without_ipv6_stays),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
