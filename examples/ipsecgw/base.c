@@ -11,6 +11,17 @@
 
 /* --- SAs */
 
+/* Is it only that no more numbers could be noted? */
+static int
+is_waiting(const struct base *base, const struct ipsec_sa *sa)
+{
+    const struct base_sa *s = sa->user;
+
+    return s->number != NULL && sa->dir == IPSEC_OUT &&
+           sa->seq >= s->life.hard_seq && s->life.hard_seq < base_numbers(s) &&
+           !base_is_over(base, s);
+}
+
 /* Called within a packet's call: takes note. */
 static void
 on_event(void *user, struct ipsec_sa *sa, int event)
@@ -18,11 +29,11 @@ on_event(void *user, struct ipsec_sa *sa, int event)
     struct base *base = user;
     struct base_sa *s = sa->user;
 
-    if (event == IPSEC_EVENT_HARD) {
+    if (event == IPSEC_EVENT_HARD && !is_waiting(base, sa)) {
         s->ended = 1;
         base->reap = 1;
-    } else if (event == IPSEC_EVENT_SOFT && s->number != NULL &&
-               s->life.soft_seq != 0 && sa->seq >= s->life.soft_seq) {
+    } else if (s->number != NULL && s->life.soft_seq != 0 &&
+               sa->seq >= s->life.soft_seq) {
         s->due = s->due == 0 ? BASE_DUE : s->due;
         base->due = 1;
     }
@@ -115,8 +126,8 @@ params_set(struct base *base, struct base_sa *s,
 
 /* One key in a counter mode for two SAs, as files often have it for both
  * directions, repeats nonces. */
-static const struct base_sa *
-shares_key(const struct base *base, const struct setkey_sa *said)
+const struct base_sa *
+base_shares_key(const struct base *base, const struct setkey_sa *said)
 {
     struct ipsec_sa_params ours, theirs;
     const struct base_sa *s;
@@ -156,22 +167,11 @@ sa_insert(struct base *base, struct base_sa *s, int dir, uint8_t mode,
 }
 
 static int
-sa_add(struct base *base, const struct setkey_command *cmd, uint8_t mode,
-       struct setkey_error *error)
+sa_new(struct base *base, const struct setkey_command *cmd, int dir,
+       uint8_t mode, struct setkey_error *error)
 {
-    const struct base_sa *other = shares_key(base, &cmd->sa);
-    int dir = base_dir(base, &cmd->sa, cmd->at, error);
-    struct base_sa *s;
+    struct base_sa *s = calloc(1, sizeof *s);
 
-    if (dir < 0) {
-        return -1;
-    }
-    if (other != NULL) {
-        return base_fail(error, cmd->sa.alg_at, "SPI 0x%x has this key too: "
-                         "in a counter mode each SA needs its own (RFC 4106 "
-                         "section 2)", (unsigned)other->said.spi);
-    }
-    s = calloc(1, sizeof *s);
     if (s == NULL) {
         return base_fail(error, cmd->at, "no memory");
     }
@@ -181,6 +181,28 @@ sa_add(struct base *base, const struct setkey_command *cmd, uint8_t mode,
         return -1;
     }
     return 0;
+}
+
+static int
+sa_add(struct base *base, const struct setkey_command *cmd, uint8_t mode,
+       struct setkey_error *error)
+{
+    const struct base_env *env = base->env;
+    const struct base_sa *other = base_shares_key(base, &cmd->sa);
+    int dir = base_dir(base, &cmd->sa, cmd->at, error);
+
+    if (dir < 0) {
+        return -1;
+    }
+    if (other != NULL) {
+        return base_fail(error, cmd->sa.alg_at, "SPI 0x%x has this key too: "
+                         "in a counter mode each SA needs its own (RFC 4106 "
+                         "section 2)", (unsigned)other->said.spi);
+    }
+    if (env->refuse != NULL && env->refuse(env->user, cmd, dir, error) != 0) {
+        return -1;
+    }
+    return sa_new(base, cmd, dir, mode, error);
 }
 
 /* delete, get: the same two addresses, protocol and, but for deleteall, SPI. */
@@ -354,7 +376,7 @@ policy_insert(struct base *base, struct base_policy *p,
     p->said = cmd->policy;
     first->action = p->said.action;
     first->dir = p->said.dir == SETKEY_OUT ? IPSEC_OUT : IPSEC_IN;
-    first->priority = (uint32_t)(2147483648ll - p->said.priority);
+    first->priority = (uint32_t)(INT64_C(2147483648) - p->said.priority);
     selector_set(&first->sel, &p->said);
     if (layers_set(base, p, error) != 0) {
         return -1;
@@ -467,7 +489,8 @@ do_all(struct base *base, const struct setkey_command *cmds, size_t n,
     return 0;
 }
 
-/* Put into `copy` what is in `base`. */
+/* Put into `copy` what is in `base`, whatever is to be said of it by now: our
+ * addresses may be others. */
 static int
 copy_all(struct base *copy, const struct base *base,
          struct setkey_error *error)
@@ -481,7 +504,7 @@ copy_all(struct base *copy, const struct base *base,
     cmd.verb = SETKEY_ADD;
     for (s = base->sas; s != NULL && rc == 0; s = s->next) {
         cmd.sa = s->said;
-        rc = sa_add(copy, &cmd, s->sa.mode, error);
+        rc = sa_new(copy, &cmd, s->sa.dir, s->sa.mode, error);
     }
     cmd.verb = SETKEY_SPDADD;
     for (p = base->policies; p != NULL && rc == 0; p = p->next) {
@@ -519,15 +542,31 @@ try_all(const struct base *base, const struct setkey_command *cmds, size_t n,
     return rc;
 }
 
+static int
+only_shows(const struct setkey_command *cmds, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        if (cmds[i].verb != SETKEY_GET && cmds[i].verb != SETKEY_DUMP &&
+            cmds[i].verb != SETKEY_SPDDUMP && cmds[i].verb != SETKEY_OTHER) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 /* see base.h */
 int
 base_apply(struct base *base, const struct setkey_command *cmds, size_t n,
            struct text *out, struct setkey_error *error)
 {
-    return n == 0 ? 0
-        : try_all(base, cmds, n, error) != 0 ||
-          base_number_prepare(base, cmds, n, error) != 0 ? -1
-        : do_all(base, cmds, n, out, error);
+    if (!only_shows(cmds, n) &&
+        (try_all(base, cmds, n, error) != 0 ||
+         base_number_prepare(base, cmds, n, error) != 0)) {
+        return -1;
+    }
+    return do_all(base, cmds, n, out, error);
 }
 
 /* see base.h */

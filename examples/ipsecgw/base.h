@@ -43,12 +43,22 @@ void text_add(struct text *t, const char *format, ...)
     ;
 void text_free(struct text *t);
 
+/** To stderr. Where that fails, there is nobody to tell. */
+void tell(const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 1, 2)))
+#endif
+    ;
+
 /* What a base asks of the program round it. */
 struct base_env {
     int  (*is_ours)(void *user, const struct ipsec_addr *addr);
     void (*log)(void *user, const char *text);
     void (*other)(void *user, unsigned which, struct text *out); /**< commands
                                        *   that aren't setkey's; or NULL */
+    int  (*refuse)(void *user, const struct setkey_command *add, int dir,
+                   struct setkey_error *error); /**< what there is against an
+                                       *   SA: 0, or -1 and why; or NULL */
     void  *user;
     const struct ipsec_crypto *crypto;
     struct ipsec_linux_store  *store; /**< or NULL: numbers are made up, as for
@@ -135,6 +145,8 @@ int base_number_prepare(struct base *base, const struct setkey_command *cmds,
 void base_number_set(struct base *base, struct base_sa *s,
                      struct ipsec_sa_params *params);
 void base_number_poll(struct base *base);
+uint64_t base_numbers(const struct base_sa *s); /**< of its kind of SA */
+int base_is_over(const struct base *base, const struct base_sa *s);
 
 /* base_find.c */
 int base_fail(struct setkey_error *error, struct setkey_pos at,
@@ -143,6 +155,8 @@ int base_fail(struct setkey_error *error, struct setkey_pos at,
     __attribute__((format(printf, 3, 4)))
 #endif
     ;
+const struct base_sa *base_shares_key(const struct base *base,
+                                      const struct setkey_sa *said);
 int base_dir(const struct base *base, const struct setkey_sa *said,
              struct setkey_pos at, struct setkey_error *error);
 uint8_t base_mode(const struct base *base, const struct setkey_sa *said,

@@ -16,7 +16,7 @@ base_fail(struct setkey_error *error, struct setkey_pos at,
 
     error->at = at;
     va_start(args, format);
-    vsnprintf(error->text, sizeof error->text, format, args);
+    (void)vsnprintf(error->text, sizeof error->text, format, args);
     va_end(args);
     return -1;
 }
@@ -26,7 +26,7 @@ base_addr(const struct ipsec_addr *addr, char text[64])
 {
     if (inet_ntop(addr->version == 4 ? AF_INET : AF_INET6, addr->byte, text,
                   64) == NULL) {
-        strcpy(text, "?");
+        memcpy(text, "?", 2);
     }
     return text;
 }

@@ -116,6 +116,10 @@ base_number_prepare(struct base *base, const struct setkey_command *cmds,
             return base_fail(error, cmds[i].sa.alg_at, "another file has this "
                              "key too: each SA needs its own");
         }
+        if (dir == IPSEC_OUT && number->noted > UINT64_MAX - STEP_MIN) {
+            return base_fail(error, cmds[i].sa.alg_at, "the sequence numbers "
+                             "of this key are used up");
+        }
         number->noted += dir == IPSEC_OUT ? STEP_MIN : 0;
         count++;
     }
@@ -126,10 +130,27 @@ base_number_prepare(struct base *base, const struct setkey_command *cmds,
     return 0;
 }
 
+uint64_t
+base_numbers(const struct base_sa *s)
+{
+    return s->said.esn ? UINT64_MAX : NUMBER_MAX;
+}
+
+/* By its time, or its bytes. */
+int
+base_is_over(const struct base *base, const struct base_sa *s)
+{
+    const struct ipsec_lifetime *life = &s->life;
+
+    return (life->hard_bytes != 0 && s->sa.bytes >= life->hard_bytes) ||
+           (life->hard_s != 0 &&
+            ipsec_now(&base->ips) - s->sa.born >= life->hard_s);
+}
+
 static void
 limits_set(struct base_sa *s)
 {
-    uint64_t most = s->said.esn ? UINT64_MAX : NUMBER_MAX;
+    uint64_t most = base_numbers(s);
 
     s->life.hard_seq = s->number->noted < most ? s->number->noted : most;
     s->life.soft_seq = s->life.hard_seq - s->step / 2;
@@ -173,10 +194,12 @@ reserve(struct base *base, struct base_sa *s)
         s->step /= 2;
     }
     s->reserved = now;
-    s->number->noted += s->step;
+    s->number->noted += s->step < UINT64_MAX - s->number->noted
+        ? s->step : UINT64_MAX - s->number->noted;
 }
 
-/* Those that are due, or were when the disk failed. */
+/* Those that are due, or were when the disk failed. What is over meanwhile has
+ * no event of its own any more: the library raises HARD once. */
 static int
 reserve_all(struct base *base)
 {
@@ -184,7 +207,11 @@ reserve_all(struct base *base)
     int any = 0;
 
     for (s = base->sas; s != NULL; s = s->next) {
-        if (s->due == BASE_DUE) {
+        if (s->due != 0 && base_is_over(base, s)) {
+            s->due = 0;
+            s->ended = 1;
+            base->reap = 1;
+        } else if (s->due == BASE_DUE) {
             reserve(base, s);
             s->due = BASE_UNWRITTEN;
         }
@@ -193,13 +220,22 @@ reserve_all(struct base *base)
     return any;
 }
 
+static void
+log_store(const struct base *base)
+{
+    char text[300];
+
+    (void)snprintf(text, sizeof text, "%s: %s", base->env->store->path,
+                   strerror(errno));
+    base->env->log(base->env->user, text);
+}
+
 /* see base.h: written first, used then. A disk that fails is tried again a
  * second later; the library stops where the reservation ends. */
 void
 base_number_poll(struct base *base)
 {
     struct base_sa *s;
-    char text[300];
 
     if (base->failed && base->failed_at == ipsec_now(&base->ips)) {
         return;
@@ -209,9 +245,7 @@ base_number_poll(struct base *base)
         return;
     }
     if (ipsec_linux_store_save(base->env->store) != 0) {
-        snprintf(text, sizeof text, "%s: %s", base->env->store->path,
-                 strerror(errno));
-        base->env->log(base->env->user, text);
+        log_store(base);
         base->failed = 1;
         base->failed_at = ipsec_now(&base->ips);
         return;
@@ -244,8 +278,11 @@ void
 base_note(struct base *base)
 {
     note(base, IPSEC_IN);
-    if (base->env->store != NULL && base->env->store->dirty) {
-        (void)ipsec_linux_store_save(base->env->store);
+    if (base->env->store == NULL || !base->env->store->dirty) {
+        return;
+    }
+    if (ipsec_linux_store_save(base->env->store) != 0) {
+        log_store(base);
     }
 }
 

@@ -14,7 +14,7 @@ setkey_fail(struct setkey_reader *r, struct setkey_pos at,
 
     r->error->at = at;
     va_start(args, format);
-    vsnprintf(r->error->text, sizeof r->error->text, format, args);
+    (void)vsnprintf(r->error->text, sizeof r->error->text, format, args);
     va_end(args);
     return -1;
 }

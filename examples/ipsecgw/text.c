@@ -5,6 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is left behind may have keys in it, and is wiped. */
+static char *
+grow(const struct text *t, size_t room)
+{
+    char *more = malloc(room);
+
+    if (more != NULL && t->text != NULL) {
+        memcpy(more, t->text, t->len + 1);
+        explicit_bzero(t->text, t->room);
+        free(t->text);
+    }
+    return more;
+}
+
+/* see base.h */
+void
+tell(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+}
+
 void
 text_add(struct text *t, const char *format, ...)
 {
@@ -22,7 +47,7 @@ text_add(struct text *t, const char *format, ...)
     }
     if (t->room < t->len + (size_t)n + 1) {
         room = (t->len + (size_t)n + 1) * 2;
-        more = realloc(t->text, room);
+        more = grow(t, room);
         if (more == NULL) {
             t->failed = 1;
             return;
@@ -31,7 +56,7 @@ text_add(struct text *t, const char *format, ...)
         t->room = room;
     }
     va_start(args, format);
-    vsnprintf(t->text + t->len, t->room - t->len, format, args);
+    (void)vsnprintf(t->text + t->len, t->room - t->len, format, args);
     va_end(args);
     t->len += (size_t)n;
 }

@@ -22,12 +22,15 @@ static struct setkey_error error;
 static struct text out;
 static char folder[40], path[80], said[300];
 
+static int nobody; /* all addresses have gone */
+
 static int
 is_ours(void *user, const struct ipsec_addr *a)
 {
     (void)user;
-    return (a->version == 4 && a->byte[0] == 192 && a->byte[3] == 1) ||
-           (a->version == 6 && a->byte[15] == 1);
+    return !nobody &&
+           ((a->version == 4 && a->byte[0] == 192 && a->byte[3] == 1) ||
+            (a->version == 6 && a->byte[15] == 1));
 }
 
 static void
@@ -54,6 +57,7 @@ setup(void **state)
     env.store = &store;
     env.mtu = 1500;
     said[0] = '\0';
+    nobody = 0;
     memset(&out, 0, sizeof out);
     return ipsec_linux_store_open(&store, path) != 0 ||
            base_init(&base, &env) != 0;
@@ -251,6 +255,47 @@ test_base_is_as_it_was_after_an_error(void **state)
     assert_null(base.policies);
 }
 
+/* An interface that loses its addresses takes no command away. */
+static void
+test_base_outlives_our_addresses(void **state)
+{
+    (void)state;
+    must_apply(OUT "256 -E aes-gcm-16 " KEY(11) ";" IN "257 -r 8 -E aes-gcm-16 "
+               KEY(22) ";");
+    nobody = 1;
+    must_apply("dump; spddump; get 192.0.2.1 192.0.2.2 esp 256;");
+    assert_int_equal(apply(OUT "258 -E aes-gcm-16 " KEY(33) ";"), -1);
+    assert_int_equal(error.at.line, 1);
+    must_apply("spdadd ::/0 ::/0 any -P out none;"
+               "delete 192.0.2.1 192.0.2.2 esp 256;");
+    assert_int_equal(count_sas(), 1);
+}
+
+static int
+refuse(void *user, const struct setkey_command *add, int dir,
+       struct setkey_error *e)
+{
+    assert_ptr_equal(user, &nobody);
+    assert_int_equal(dir, add->sa.dst.byte[3] == 1 ? IPSEC_IN : IPSEC_OUT);
+    return add->sa.spi != 257 ? 0 : base_fail(e, add->sa.spi_at, "not here");
+}
+
+/* The program round it has a say, before anything takes effect. */
+static void
+test_base_asks_the_program(void **state)
+{
+    (void)state;
+    env.refuse = refuse;
+    env.user = &nobody;
+    must_apply(IN "256 -E aes-gcm-16 " KEY(11) ";");
+    assert_int_equal(apply("flush;\n" OUT "258 -E aes-gcm-16 " KEY(22) ";\n"
+                           IN "257 -E aes-gcm-16 " KEY(33) ";"), -1);
+    assert_int_equal(error.at.line, 3);
+    assert_int_equal(error.at.column, 29);
+    assert_string_equal(error.text, "not here");
+    assert_int_equal(sa_at(0)->said.spi, 256);
+}
+
 static void
 test_base_refuses_a_key_twice(void **state)
 {
@@ -384,6 +429,47 @@ test_base_stops_where_the_disk_fails(void **state)
     assert_true(base.sas->life.hard_seq == 8192);
 }
 
+/* An SA that has come to the end of its reservation waits for the disk; one
+ * whose time is over doesn't. */
+static void
+test_base_waits_for_the_disk(void **state)
+{
+    char name[100];
+
+    (void)state;
+    must_apply(OUT "256 -lh 500 -E aes-gcm-16 " KEY(11) ";");
+    snprintf(name, sizeof name, "%s.new", path);
+    assert_int_equal(mkdir(name, 0700), 0);
+    soft();
+    base.sas->sa.seq = base.sas->life.hard_seq;
+    (void)ipsec_tick(&base.ips, 100);
+    base_poll(&base);
+    assert_int_equal(count_sas(), 1);
+    assert_int_equal(rmdir(name), 0);
+    (void)ipsec_tick(&base.ips, 101);
+    base_poll(&base);
+    assert_int_equal(count_sas(), 1);
+    assert_true(base.sas->life.hard_seq > base.sas->sa.seq);
+    assert_int_equal(mkdir(name, 0700), 0);
+    soft();
+    (void)ipsec_tick(&base.ips, 501);
+    base_poll(&base);
+    assert_int_equal(rmdir(name), 0);
+    assert_int_equal(count_sas(), 0);
+}
+
+/* The number of a file that says so is at its end, not at 0 again. */
+static void
+test_base_numbers_do_not_wrap(void **state)
+{
+    (void)state;
+    must_apply(OUT "256 -esn -E aes-gcm-16 " KEY(11) ";");
+    base.sas->number->noted = UINT64_MAX - 1;
+    must_apply("flush;");
+    assert_int_equal(apply(OUT "256 -esn -E aes-gcm-16 " KEY(11) ";"), -1);
+    assert_non_null(strstr(error.text, "used up"));
+}
+
 /* Without ESN numbers end at 2^32 - 1. */
 static void
 test_base_refuses_a_key_that_is_used_up(void **state)
@@ -420,6 +506,8 @@ main(void)
         BASE_TEST(test_base_identifiers),
         BASE_TEST(test_base_orders_by_priority),
         BASE_TEST(test_base_is_as_it_was_after_an_error),
+        BASE_TEST(test_base_outlives_our_addresses),
+        BASE_TEST(test_base_asks_the_program),
         BASE_TEST(test_base_refuses_a_key_twice),
         BASE_TEST(test_base_reserves_before_it_uses),
         BASE_TEST(test_base_goes_on_with_a_key),
@@ -427,6 +515,8 @@ main(void)
         BASE_TEST(test_base_settles_at_what_was_used),
         BASE_TEST(test_base_reserves_more),
         BASE_TEST(test_base_stops_where_the_disk_fails),
+        BASE_TEST(test_base_waits_for_the_disk),
+        BASE_TEST(test_base_numbers_do_not_wrap),
         BASE_TEST(test_base_refuses_a_key_that_is_used_up),
         BASE_TEST(test_base_notes_what_was_received),
     };
