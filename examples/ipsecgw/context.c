@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define AUDITS_A_SECOND 10
@@ -14,6 +15,13 @@ static int
 is_ours(void *user, const struct ipsec_addr *addr)
 {
     return address_is_ours(((const struct context *)user)->gateway, addr);
+}
+
+static int
+same_black(const struct context *a, const struct context *b)
+{
+    return a->black_spec != NULL && b->black_spec != NULL &&
+           strcmp(a->black_spec, b->black_spec) == 0;
 }
 
 /* Where a packet's first ESP or AH header is, its protocol in *proto; 0: it
@@ -54,7 +62,7 @@ choose(void *user, const struct ipsec_linux_frame *frame)
         struct context *one = &g->context[i];
 
         if (one->base.env != NULL &&
-            strcmp(one->black_spec, c->black_spec) == 0 &&
+            same_black(one, c) &&
             ipsec_sad_lookup(&one->base.ips, IPSEC_IN, spi, proto,
                              NULL) != NULL) {
             return &one->port;
@@ -66,15 +74,21 @@ choose(void *user, const struct ipsec_linux_frame *frame)
 /* --- what it says */
 
 void
-context_report(struct context *c, const char *text)
+context_report(const struct context *c, const char *format, ...)
 {
-    fprintf(stderr, "ipsecgw: %s: %s\n", c->file, text);
+    char text[300];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    tell("ipsecgw: %s: %s\n", c->file, text);
 }
 
 static void
 report(void *user, const char *text)
 {
-    context_report(user, text);
+    context_report(user, "%s", text);
 }
 
 static void
@@ -88,14 +102,15 @@ on_audit(void *user, const struct ipsec_audit *a)
         return;
     }
     c->gateway->audits++;
-    fprintf(stderr, "ipsecgw: %s: dropped %s: %s, %s to %s, protocol %u, SPI "
-            "0x%x, number %llu\n", c->file,
-            a->dir == IPSEC_OUT ? "out" : "in", ipsec_status_str(a->status),
-            base_addr(a->dir == IPSEC_OUT ? &a->flow->local
-                      : &a->flow->remote, src),
-            base_addr(a->dir == IPSEC_OUT ? &a->flow->remote
-                      : &a->flow->local, dst),
-            a->flow->proto, (unsigned)a->spi, (unsigned long long)a->seq);
+    context_report(c, "dropped %s: %s, %s to %s, protocol %u, SPI 0x%x, number "
+                   "%llu", a->dir == IPSEC_OUT ? "out" : "in",
+                   ipsec_status_str(a->status),
+                   base_addr(a->dir == IPSEC_OUT ? &a->flow->local
+                             : &a->flow->remote, src),
+                   base_addr(a->dir == IPSEC_OUT ? &a->flow->remote
+                             : &a->flow->local, dst),
+                   a->flow->proto, (unsigned)a->spi,
+                   (unsigned long long)a->seq);
 }
 
 static void
@@ -155,8 +170,34 @@ other(void *user, unsigned which, struct text *out)
 
 /* --- from begin to end */
 
+/* What stands in front of a file that is read again. */
 static int
-apply_file(struct context *c)
+put_flush(struct setkey_command **cmds, size_t *n)
+{
+    struct setkey_command *more = calloc(*n + 2, sizeof *more);
+
+    if (more != NULL) {
+        more[0].verb = SETKEY_FLUSH;
+        more[1].verb = SETKEY_SPDFLUSH;
+        memcpy(more + 2, *cmds, *n * sizeof *more);
+    }
+    load_free(*cmds, *n);
+    *cmds = more;
+    *n = more != NULL ? *n + 2 : 0;
+    return more != NULL ? 0 : -1;
+}
+
+static void
+print(const struct context *c, const struct text *out)
+{
+    if (out->len > 0 && (fwrite(out->text, 1, out->len, stdout) != out->len ||
+                         fflush(stdout) != 0)) {
+        context_report(c, "standard output: %s", strerror(errno));
+    }
+}
+
+static int
+apply_file(struct context *c, int again)
 {
     struct setkey_command *cmds;
     struct setkey_error error;
@@ -167,18 +208,60 @@ apply_file(struct context *c)
     if (load_file(c->file, &cmds, &n) != 0) {
         return -1;
     }
+    if (again && put_flush(&cmds, &n) != 0) {
+        context_report(c, "no memory");
+        return -1;
+    }
     memset(&out, 0, sizeof out);
     rc = base_apply(&c->base, cmds, n, &out, &error);
     if (rc != 0) {
-        fprintf(stderr, "%s:%u:%u: %s\n", c->file, error.at.line,
-                error.at.column, error.text);
-    } else if (out.len > 0) {
-        fwrite(out.text, 1, out.len, stdout);
-        fflush(stdout);
+        tell("%s:%u:%u: %s\n", c->file, error.at.line, error.at.column,
+             error.text);
+    } else {
+        print(c, &out);
     }
     text_free(&out);
     load_free(cmds, n);
     return rc;
+}
+
+/* Windows begin behind what was received, numbers behind what was reserved. */
+void
+context_reload(struct context *c)
+{
+    gateway_addresses(c->gateway);
+    base_note(&c->base);
+    context_report(c, apply_file(c, 1) == 0 ? "read again"
+                   : "nothing has changed");
+}
+
+/* What another file has already: a key is of one SA, and of contexts with one
+ * black side choose() goes by the SPI. */
+static int
+refuse(void *user, const struct setkey_command *add, int dir,
+       struct setkey_error *error)
+{
+    const struct context *c = user;
+    struct context *one = c->gateway->context;
+    const struct context *end = one + c->gateway->contexts;
+
+    for (; one < end; one++) {
+        if (one == c || one->base.env == NULL) {
+            continue;
+        }
+        if (base_shares_key(&one->base, &add->sa) != NULL) {
+            return base_fail(error, add->sa.alg_at, "%.80s has this key too: "
+                             "each SA needs its own", one->file);
+        }
+        if (dir == IPSEC_IN && same_black(c, one) &&
+            ipsec_sad_lookup(&one->base.ips, IPSEC_IN, add->sa.spi,
+                             add->sa.proto, NULL) != NULL) {
+            return base_fail(error, add->sa.spi_at, "%.80s has an inbound SA "
+                             "with this SPI, on the same black side",
+                             one->file);
+        }
+    }
+    return 0;
 }
 
 /* An interface that isn't there is waited for; one that may not be had is
@@ -186,19 +269,15 @@ apply_file(struct context *c)
 static int
 open_side(struct context *c, struct ipsec_linux_side *side, const char *spec)
 {
-    char text[200];
+    int error;
 
     if (ipsec_linux_open(side) == 0) {
         return 0;
     }
-    snprintf(text, sizeof text, "%s: %s%s", spec, strerror(errno),
-             errno == ENODEV ? ": waiting for it" : "");
-    if (errno == ENODEV) {
-        context_report(c, text);
-        return 0;
-    }
-    context_report(c, text);
-    return -1;
+    error = errno;
+    context_report(c, "%s: %s%s", spec, strerror(error),
+                   error == ENODEV ? ": waiting for it" : "");
+    return error == ENODEV ? 0 : -1;
 }
 
 static void
@@ -207,6 +286,7 @@ env_set(struct context *c)
     c->env.is_ours = is_ours;
     c->env.log = report;
     c->env.other = other;
+    c->env.refuse = refuse;
     c->env.user = c;
     c->env.crypto = &ipsec_mbedtls;
     c->env.store = c->gateway->check_only ? NULL : &c->gateway->store;
@@ -234,7 +314,7 @@ shares_black(const struct context *c)
     const struct context *before = c->gateway->context;
 
     for (; before < c; before++) {
-        if (strcmp(before->black_spec, c->black_spec) == 0) {
+        if (same_black(before, c)) {
             return 1;
         }
     }
@@ -260,7 +340,7 @@ context_begin(struct context *c)
     }
     c->base.cfg.audit = c->gateway->verbose ? on_audit : NULL;
     (void)ipsec_tick(&c->base.ips, c->gateway->last_second);
-    if (apply_file(c) != 0) {
+    if (apply_file(c, 0) != 0) {
         return -1;
     }
     return check || c->socket == NULL ? 0 : control_open(c);
@@ -286,13 +366,11 @@ static void
 watch(struct context *c, struct ipsec_linux_side *side, const char *spec)
 {
     uint8_t lost = side->lost;
-    char text[100];
 
     (void)ipsec_linux_watch(side);
     if (side->lost != lost) {
-        snprintf(text, sizeof text, "%s is %s", spec,
-                 side->lost ? "gone: waiting for it" : "back");
-        context_report(c, text);
+        context_report(c, "%s is %s", spec,
+                       side->lost ? "gone: waiting for it" : "back");
     }
 }
 

@@ -27,14 +27,16 @@ address_set(struct sockaddr_un *at, const char *path)
         errno = ENAMETOOLONG;
         return -1;
     }
-    strcpy(at->sun_path, path);
+    memcpy(at->sun_path, path, strlen(path));
     return 0;
 }
 
-/* A socket that nobody answers on was left behind. */
+/* A socket that nobody answers on was left behind. What isn't a socket isn't
+ * ours to remove. */
 static int
 is_in_use(const struct sockaddr_un *at)
 {
+    struct stat st;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int rc = fd < 0 ? -1
         : connect(fd, (const struct sockaddr *)at, sizeof *at);
@@ -42,7 +44,7 @@ is_in_use(const struct sockaddr_un *at)
     if (fd >= 0) {
         close(fd);
     }
-    return rc == 0;
+    return rc == 0 || (lstat(at->sun_path, &st) == 0 && !S_ISSOCK(st.st_mode));
 }
 
 static int
@@ -77,14 +79,11 @@ listen_at(const char *path)
 int
 control_open(struct context *c)
 {
-    char text[200];
-
     c->listener = listen_at(c->socket);
     if (c->listener >= 0) {
         return 0;
     }
-    snprintf(text, sizeof text, "%s: %s", c->socket, strerror(errno));
-    context_report(c, text);
+    context_report(c, "%s: %s", c->socket, strerror(errno));
     return -1;
 }
 
@@ -118,6 +117,13 @@ control_close(struct context *c)
 /* --- who asks */
 
 static void
+refuse_text(struct client *one, const char *why)
+{
+    text_add(&one->out, "error 1:1: %s\n", why);
+    one->answered = 1;
+}
+
+static void
 answer(struct context *c, struct client *one)
 {
     struct setkey_command *cmds = NULL;
@@ -140,12 +146,16 @@ answer(struct context *c, struct client *one)
     } else {
         text_add(&one->out, "ok\n%s", out.text != NULL ? out.text : "");
     }
+    if (one->out.failed || out.failed) {
+        text_free(&one->out); /* better none than half of it */
+    }
     text_free(&out);
     one->answered = 1;
 }
 
+/* Who has hung up will not say the rest. */
 static void
-client_read(struct context *c, struct client *one)
+client_read(struct context *c, struct client *one, int hung_up)
 {
     char some[4096];
     ssize_t n = read(one->fd, some, sizeof some - 1);
@@ -156,15 +166,24 @@ client_read(struct context *c, struct client *one)
         }
         return;
     }
+    if (n == 0 && hung_up) {
+        client_end(one);
+        return;
+    }
     if (n == 0) {
         answer(c, one);
         return;
     }
     some[n] = '\0';
-    if (memchr(some, 0, (size_t)n) != NULL || one->in.len > ASKED_MAX) {
-        client_end(one); /* neither is a text of ours */
+    if (memchr(some, 0, (size_t)n) != NULL) {
+        refuse_text(one, "a control character (0)");
+    } else if (one->in.len + (size_t)n > ASKED_MAX) {
+        refuse_text(one, "more than a megabyte: take a file");
     } else {
         text_add(&one->in, "%s", some);
+        if (one->in.failed) {
+            refuse_text(one, "no memory");
+        }
     }
     explicit_bzero(some, sizeof some);
 }
@@ -184,21 +203,28 @@ client_write(struct client *one)
     }
 }
 
+/* Where there is no room, who has been silent longest makes it. */
 static void
 client_accept(struct context *c)
 {
     int fd = accept4(c->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct client *one = &c->client[0];
     size_t i;
 
-    for (i = 0; fd >= 0 && i < GATEWAY_CLIENTS; i++) {
-        if (c->client[i].fd < 0) {
-            c->client[i].fd = fd;
-            return;
+    if (fd < 0) {
+        return;
+    }
+    for (i = 1; i < GATEWAY_CLIENTS && one->fd >= 0; i++) {
+        if (c->client[i].fd < 0 ||
+            c->turns - c->client[i].heard > c->turns - one->heard) {
+            one = &c->client[i];
         }
     }
-    if (fd >= 0) {
-        close(fd);
+    if (one->fd >= 0) {
+        client_end(one);
     }
+    one->fd = fd;
+    one->heard = ++c->turns;
 }
 
 /* At most 1 + GATEWAY_CLIENTS of `fds`. */
@@ -230,10 +256,11 @@ control_poll(struct context *c, const struct pollfd *fds, size_t n)
         if (fds[i].fd < 0 || fds[i].revents == 0) {
             continue;
         }
+        one->heard = ++c->turns;
         if (one->answered) {
             client_write(one);
         } else {
-            client_read(c, one);
+            client_read(c, one, (fds[i].revents & POLLHUP) != 0);
         }
     }
     if (n > 0 && fds[0].revents != 0) {
@@ -242,6 +269,23 @@ control_poll(struct context *c, const struct pollfd *fds, size_t n)
 }
 
 /* --- the other end */
+
+/* What is refused before all of it is sent has an answer, too. */
+static int
+ask_send(int fd, const char *text)
+{
+    size_t at = 0, len = strlen(text);
+    ssize_t n;
+
+    while (at < len) {
+        n = send(fd, text + at, len - at, MSG_NOSIGNAL);
+        if (n < 0) {
+            return errno == EPIPE || errno == ECONNRESET ? 0 : -1;
+        }
+        at += (size_t)n;
+    }
+    return shutdown(fd, SHUT_WR);
+}
 
 static int
 ask_open(const char *path, const char *text)
@@ -254,8 +298,7 @@ ask_open(const char *path, const char *text)
     }
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof at) != 0 ||
-        send(fd, text, strlen(text), MSG_NOSIGNAL) != (ssize_t)strlen(text) ||
-        shutdown(fd, SHUT_WR) != 0) {
+        ask_send(fd, text) != 0) {
         if (fd >= 0) {
             close(fd);
         }
@@ -271,17 +314,23 @@ ask_print(FILE *f)
     char line[4096];
 
     if (fgets(line, sizeof line, f) == NULL) {
-        fprintf(stderr, "ipsecgw: no answer\n");
+        tell("ipsecgw: no answer\n");
         return 1;
     }
     if (strcmp(line, "ok\n") != 0) {
-        fputs(line, stderr);
+        tell("%s", line);
         return 1;
     }
     while (fgets(line, sizeof line, f) != NULL) {
-        fputs(line, stdout);
+        if (fputs(line, stdout) < 0) {
+            break;
+        }
     }
-    fflush(stdout);
+    if (ferror(f) || ferror(stdout) || fflush(stdout) != 0) {
+        tell("ipsecgw: %s: %s\n", ferror(f) ? "the answer" : "standard output",
+             strerror(errno));
+        return 1;
+    }
     return 0;
 }
 
@@ -295,14 +344,14 @@ control_ask(const char *path, const char *text, int every_second)
         fd = ask_open(path, text);
         f = fd < 0 ? NULL : fdopen(fd, "r");
         if (f == NULL) {
-            fprintf(stderr, "%s: %s\n", path, strerror(errno));
+            tell("%s: %s\n", path, strerror(errno));
             return 1;
         }
         if (every_second) {
-            fputs("\033[H\033[2J", stdout);
+            (void)fputs("\033[H\033[2J", stdout); /* ask_print() finds out */
         }
         rc = ask_print(f);
-        fclose(f);
+        (void)fclose(f); /* it was only read */
     } while (rc == 0 && every_second && sleep(1) == 0);
     return rc;
 }

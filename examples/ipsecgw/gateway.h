@@ -18,6 +18,7 @@ struct client {
     struct text in, out;
     size_t      sent;
     int         answered;
+    unsigned    heard;              /**< when, of context.turns */
 };
 
 /** An SPD, a SAD and the two sides between which they are. */
@@ -32,6 +33,7 @@ struct context {
     struct gateway         *gateway;
     int                     listener;
     struct client           client[GATEWAY_CLIENTS];
+    unsigned                turns;
 };
 
 struct gateway {
@@ -71,7 +73,12 @@ int  address_is_ours(const struct gateway *g, const struct ipsec_addr *addr);
 int  context_begin(struct context *c);
 void context_end(struct context *c);
 void context_second(struct context *c);
-void context_report(struct context *c, const char *text);
+void context_reload(struct context *c); /**< its file, all of it or nothing */
+void context_report(const struct context *c, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 2, 3)))
+#endif
+    ;
 
 /* control.c: the socket. */
 int  control_open(struct context *c);

@@ -3,9 +3,11 @@
 #include "gateway.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define FILE_MAX (16u << 20)
 
@@ -54,7 +56,7 @@ load_text(const char *text, size_t len, struct setkey_command **cmds,
         }
         if (list == NULL) {
             memset(error, 0, sizeof *error);
-            strcpy(error->text, "no memory");
+            memcpy(error->text, "no memory", sizeof "no memory");
             return -1;
         }
         rc = setkey_read(&r, &list[count], error);
@@ -95,6 +97,8 @@ file_text(FILE *f, const struct stat *st)
     }
     text = malloc(len + 1);
     if (text != NULL && fread(text, 1, len, f) != len) {
+        errno = ferror(f) ? errno : EIO; /* it was cut off meanwhile */
+        explicit_bzero(text, len);
         free(text);
         text = NULL;
     }
@@ -108,24 +112,36 @@ text_check(const char *path, const char *text, const struct stat *st,
     struct setkey_error error;
 
     if (load_text(text, (size_t)st->st_size, cmds, n, &error) != 0) {
-        fprintf(stderr, "%s:%u:%u: %s\n", path, error.at.line,
-                error.at.column, error.text);
+        tell("%s:%u:%u: %s\n", path, error.at.line, error.at.column,
+             error.text);
         return -1;
     }
     if (has_keys(*cmds, *n) && (st->st_mode & S_IRWXO) != 0) {
-        fprintf(stderr, "%s: has keys in it, and its mode %03o is for "
-                "everybody: chmod 600 %s\n", path,
-                (unsigned)st->st_mode & 0777, path);
+        tell("%s: has keys in it, and its mode %03o is for everybody: chmod "
+             "600 %s\n", path, (unsigned)st->st_mode & 0777, path);
         load_free(*cmds, *n);
         return -1;
     }
     return 0;
 }
 
+/* A pipe would be waited for, with signals held back. */
+static FILE *
+file_open(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+
+    if (fd >= 0 && f == NULL) {
+        close(fd);
+    }
+    return f;
+}
+
 int
 load_file(const char *path, struct setkey_command **cmds, size_t *n)
 {
-    FILE *f = fopen(path, "re");
+    FILE *f = file_open(path);
     struct stat st;
     char *text = NULL;
     int rc = -1;
@@ -134,14 +150,14 @@ load_file(const char *path, struct setkey_command **cmds, size_t *n)
         text = file_text(f, &st);
     }
     if (text == NULL) {
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        tell("%s: %s\n", path, strerror(errno));
     } else {
         rc = text_check(path, text, &st, cmds, n);
         explicit_bzero(text, (size_t)st.st_size);
     }
     free(text);
     if (f != NULL) {
-        fclose(f);
+        (void)fclose(f); /* it was only read */
     }
     return rc;
 }

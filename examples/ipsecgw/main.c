@@ -19,13 +19,16 @@
 #define NOTE_S  5  /* how often inbound numbers are noted */
 #define FDS     (2 * IPSEC_LINUX_FDS + 1 + GATEWAY_CLIENTS)
 
-static volatile sig_atomic_t stop;
+static volatile sig_atomic_t stop, again;
 
 static void
 on_signal(int number)
 {
-    (void)number;
-    stop = 1;
+    if (number == SIGHUP) {
+        again = 1;
+    } else {
+        stop = 1;
+    }
 }
 
 static const char usage[] =
@@ -41,7 +44,7 @@ seconds(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* it is always there */
     return (uint32_t)now.tv_sec;
 }
 
@@ -59,13 +62,13 @@ add_ours(struct gateway *g, const char *text)
 
     memset(addr, 0, sizeof *addr);
     if (g->ours_len == GATEWAY_OURS) {
-        fprintf(stderr, "ipsecgw: more than %d addresses\n", GATEWAY_OURS);
+        tell("ipsecgw: more than %d addresses\n", GATEWAY_OURS);
         return -1;
     }
     addr->version = strchr(text, ':') != NULL ? 6 : 4;
     if (inet_pton(addr->version == 6 ? AF_INET6 : AF_INET, text,
                   addr->byte) != 1) {
-        fprintf(stderr, "ipsecgw: -l %s: not an address\n", text);
+        tell("ipsecgw: -l %s: not an address\n", text);
         return -1;
     }
     g->ours_len++;
@@ -80,7 +83,7 @@ end_context(struct gateway *g, const char *file)
 
     c->file = file;
     if (!g->check_only && (c->red_spec == NULL || c->black_spec == NULL)) {
-        fprintf(stderr, "ipsecgw: -f %s needs -r and -b before it\n", file);
+        tell("ipsecgw: -f %s needs -r and -b before it\n", file);
         return -1;
     }
     if ((c->red_spec != NULL &&
@@ -92,15 +95,28 @@ end_context(struct gateway *g, const char *file)
         (c->red_spec != NULL && c->black_spec != NULL &&
          (c->red.kind == IPSEC_LINUX_TUN) !=
          (c->black.kind == IPSEC_LINUX_RAW))) {
-        fprintf(stderr, "ipsecgw: -r %s -b %s: no such placement: see the "
-                "manual\n", c->red_spec, c->black_spec);
+        tell("ipsecgw: -r %s -b %s: no such placement: see the manual\n",
+             c->red_spec != NULL ? c->red_spec : "",
+             c->black_spec != NULL ? c->black_spec : "");
         return -1;
     }
     if (++g->contexts == GATEWAY_CONTEXTS) {
-        fprintf(stderr, "ipsecgw: %d files or more\n", GATEWAY_CONTEXTS);
+        tell("ipsecgw: %d files or more\n", GATEWAY_CONTEXTS);
         return -1;
     }
     return 0;
+}
+
+/* What stands behind the last -f would be nobody's. */
+static int
+is_left_over(const struct context *c)
+{
+    if (c->red_spec == NULL && c->black_spec == NULL && c->socket == NULL) {
+        return 0;
+    }
+    tell("ipsecgw: -r, -b and -s belong to the -f behind them: there is "
+         "none\n");
+    return 1;
 }
 
 static int
@@ -144,7 +160,7 @@ read_option(struct gateway *g, struct ask *ask, int option)
         ask->every_second = 1;
         return 0;
     default:
-        fputs(usage, stderr);
+        tell("%s", usage);
         return -1;
     }
 }
@@ -255,11 +271,22 @@ news_poll(struct gateway *g, const struct pollfd *fd)
 }
 
 static void
+reload(struct gateway *g)
+{
+    size_t i;
+
+    for (i = 0; again && i < g->contexts; i++) {
+        context_reload(&g->context[i]);
+    }
+    again = 0;
+}
+
+static void
 loop(struct gateway *g, const sigset_t *open)
 {
     static const struct timespec second = { 1, 0 };
     struct pollfd fds[1 + GATEWAY_CONTEXTS * FDS];
-    size_t i, n, part[GATEWAY_CONTEXTS];
+    size_t i, n, part[GATEWAY_CONTEXTS] = { 0 };
 
     fds[0].fd = g->news;
     fds[0].events = POLLIN;
@@ -276,6 +303,7 @@ loop(struct gateway *g, const sigset_t *open)
             }
         }
         each_second(g);
+        reload(g);
     }
 }
 
@@ -285,18 +313,21 @@ loop(struct gateway *g, const sigset_t *open)
 static void
 catch_signals(sigset_t *open)
 {
+    static const int caught[] = { SIGTERM, SIGINT, SIGHUP };
     struct sigaction action;
     sigset_t closed;
+    size_t i;
 
     memset(&action, 0, sizeof action);
     action.sa_handler = on_signal;
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
     sigemptyset(&closed);
-    sigaddset(&closed, SIGTERM);
-    sigaddset(&closed, SIGINT);
+    for (i = 0; i < sizeof caught / sizeof caught[0]; i++) {
+        sigaction(caught[i], &action, NULL);
+        sigaddset(&closed, caught[i]);
+    }
     sigprocmask(SIG_BLOCK, &closed, open);
-    signal(SIGPIPE, SIG_IGN);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
 }
 
 static int
@@ -310,12 +341,11 @@ open_numbers(struct gateway *g)
     }
     rc = ipsec_linux_store_open(&g->store, g->numbers);
     if (rc > 0) {
-        fprintf(stderr, "%s:%d:1: can't be read: which numbers its keys have "
-                "used is not known, so they may not be used again\n",
-                g->numbers, rc);
+        tell("%s:%d:1: can't be read: which numbers its keys have used is not "
+             "known, so they may not be used again\n", g->numbers, rc);
     } else if (rc < 0) {
-        fprintf(stderr, "%s: %s\n", g->numbers, errno == EWOULDBLOCK
-                ? "in use by another ipsecgw" : strerror(errno));
+        tell("%s: %s\n", g->numbers, errno == EWOULDBLOCK
+             ? "in use by another ipsecgw" : strerror(errno));
     }
     return rc;
 }
@@ -352,14 +382,36 @@ run(struct gateway *g)
     return rc == 0 ? 0 : 1;
 }
 
+/* All of standard input: 0, or -1: half a list is none. */
+static int
+read_input(struct text *text)
+{
+    char some[4096];
+    size_t n;
+
+    while ((n = fread(some, 1, sizeof some - 1, stdin)) > 0) {
+        some[n] = '\0';
+        if (strlen(some) != n) {
+            tell("ipsecgw: standard input: a control character (0)\n");
+            return -1;
+        }
+        text_add(text, "%s", some);
+    }
+    explicit_bzero(some, sizeof some);
+    if (ferror(stdin)) {
+        tell("ipsecgw: standard input: %s\n", strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
 /* Commands as words, or from standard input; each word ends one, unless it
  * says so itself. */
 static int
 ask_all(const struct ask *ask, int argc, char **argv)
 {
     struct text text;
-    char line[4096];
-    int i, rc;
+    int i, rc = 0;
 
     memset(&text, 0, sizeof text);
     for (i = 0; i < argc; i++) {
@@ -368,11 +420,15 @@ ask_all(const struct ask *ask, int argc, char **argv)
         text_add(&text, "%s%s\n", argv[i],
                  len > 0 && argv[i][len - 1] == ';' ? "" : ";");
     }
-    while (argc == 0 && fgets(line, sizeof line, stdin) != NULL) {
-        text_add(&text, "%s", line);
+    if (argc == 0) {
+        rc = read_input(&text);
     }
-    rc = control_ask(ask->socket, text.text != NULL ? text.text : "",
-                     ask->every_second);
+    if (text.failed) {
+        tell("ipsecgw: no memory\n");
+    }
+    rc = rc != 0 || text.failed ? 1
+        : control_ask(ask->socket, text.text != NULL ? text.text : "",
+                      ask->every_second);
     text_free(&text);
     return rc;
 }
@@ -390,11 +446,14 @@ main(int argc, char **argv)
             return 2;
         }
     }
+    if (is_left_over(&gateway.context[gateway.contexts])) {
+        return 2;
+    }
     if (ask.socket != NULL) {
         return ask_all(&ask, argc - optind, argv + optind);
     }
     if (gateway.contexts == 0 || optind != argc) {
-        fputs(usage, stderr);
+        tell("%s", usage);
         return 2;
     }
     return run(&gateway);

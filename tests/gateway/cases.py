@@ -5,8 +5,10 @@ import os
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
+import sys
 import tempfile
 
 import howto
@@ -400,7 +402,7 @@ def numbers_unreadable(site):
     try:
         g.start()
     except Fail as e:
-        check(':4:1: can\'t be read' in str(e), str(e))
+        check(':5:1: can\'t be read' in str(e), str(e))
         g.proc = None
         return
     raise Fail('started without its numbers')
@@ -579,6 +581,90 @@ def contexts(site):
     check('0x00003' not in ga.must('dump'), 'keys of the other')
 
 
+def contexts_apart(site):
+    """What two files may not both have, with and without -n, in a file and by
+    command: an inbound SPI on one black side, and a key."""
+    a, _ = wire(site)
+    one, two = site.path('one.conf'), site.path('two.conf')
+    into = 'add %s %s esp 0x2001 -m tunnel -r 8' % (B4, A4)
+    for text, path in ((into + keys('gcm', 0) + ';', one), ('flush;', two)):
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(text)
+        os.chmod(path, 0o600)
+
+    def start(text, second):
+        with open(two, 'w', encoding='utf-8') as f:
+            f.write('flush;\n%s;' % text)
+        for more in (['-n'], []):
+            status, out = a.run(
+                site.program, *more, '-a', site.path('numbers'), '-r',
+                'tun:ipsec1', '-b', 'raw:eth0', '-f', one, '-r', 'tun:ipsec2',
+                '-b', second, '-f', two)
+            yield status, out
+
+    for text, at, why in (
+            (into + keys('gcm', 5), '2:29', 'inbound SA with this SPI'),
+            ('add %s %s esp 0x2002%s' % (A4, B4, keys('gcm', 0)), '2:39',
+             'has this key too')):
+        for status, out in start(text, 'raw:eth0'):
+            check(status == 1 and out.startswith('%s:%s: %s' % (two, at, one))
+                  and why in out, '%s: %d %s' % (text, status, out))
+    reset(two)
+    Gateway(site, a, 'ga', into + keys('gcm', 0) + ';',
+            ('tun:ipsec1', 'raw:eth0'),
+            ['-r', 'tun:ipsec2', '-b', 'raw:eth0', '-s', site.path('2.sock'),
+             '-f', two])
+    status, out = a.run(site.program, '-c', site.path('2.sock'),
+                        into + keys('gcm', 6))
+    check(status == 1 and 'error 1:29:' in out and 'inbound' in out, out)
+
+
+def reset(path):
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write('flush;')
+
+
+def trailing_options(site):
+    """-s behind its -f would be without effect."""
+    a, _ = wire(site)
+    reset(site.path('conf'))
+    for option in (('-s', site.path('s')), ('-r', 'tun:a'), ('-b', 'raw')):
+        status, out = a.run(site.program, '-n', '-f', site.path('conf'),
+                            *option)
+        check(status == 2 and 'behind them' in out, '%d %s' % (status, out))
+
+
+def not_ethernet(site):
+    """What has no Ethernet header would be taken for frames, which pass."""
+    a, _ = wire(site)
+    a.ip('tuntap add dev tun9 mode tun')
+    reset(site.path('conf'))
+    status, out = a.run(site.program, '-a', site.path('numbers'), '-r',
+                        'packet:tun9', '-b', 'packet:eth0', '-f',
+                        site.path('conf'), timeout=5)
+    check(status == 1 and 'medium' in out, '%d %s' % (status, out))
+
+
+def false_frames(site):
+    """A frame of IP's type without IP in it is dropped, not passed."""
+    ha, _, ga, a, _ = bumps(site, 'tap', bump_side('a'), bump_side('b'))
+    sniffer = net.Sniffer(ga, 'eth0', site.path('wire'))
+    ha.must(sys.executable, '-c', '''
+import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("h0", 0))
+for kind, first in ((0x0800, 0x55), (0x0800, 0x60), (0x86dd, 0x45),
+                    (0x86dd, 0), (0x88b5, 0x45)):
+    s.send(b"\\xff" * 6 + b"\\2" * 6 + kind.to_bytes(2, "big") +
+           bytes([first]) + b"secret" * 20)
+''')
+    check(net.wait_for(lambda: a.stats()['red.frames_dropped'] >= 4),
+          'not counted: %s' % a.stats())
+    seen = [f for f in sniffer.frames() if b'secret' in f]
+    check(len(seen) == 1 and seen[0][12:14] == b'\x88\xb5',
+          'on the wire: %s' % [f[:20] for f in seen])
+
+
 # --- files, and the control socket
 
 BAD_FILES = [
@@ -662,6 +748,103 @@ def control(site):
     check(g.must('dump', 'spddump') == '', 'something is left')
 
 
+def socket_in_the_way(site):
+    """What stands where the socket is to be is left alone, if it isn't one."""
+    a, _ = wire(site)
+    path = site.path('precious')
+    reset(path)
+    status, out = a.run(site.program, '-a', site.path('numbers'), '-r',
+                        'tun:ipsec0', '-b', 'raw', '-s', path, '-f', path,
+                        timeout=5)
+    check(status == 1 and 'in use' in out, '%d %s' % (status, out))
+    check(os.path.isfile(path), 'the file is gone')
+
+
+def control_hostile(site):
+    """Clients that say nothing, too much, half of it, or never read."""
+    a, _ = wire(site)
+    g = Gateway(site, a, 'ga', FIRST, ('tun:ipsec0', 'raw:eth0'))
+
+    def connect(text=b''):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(g.socket)
+        s.settimeout(10)
+        s.sendall(text)
+        return s
+
+    def answer(s):
+        s.shutdown(socket.SHUT_WR)
+        text = b''
+        while True:
+            some = s.recv(65536)
+            if not some:
+                return text
+            text += some
+
+    idle = [connect() for _ in range(8)]
+    check('0x00001001' in g.must('dump'), 'kept out by who says nothing')
+    for s in idle:
+        s.close()
+    for text in (b'flush;', b'flush; add 192.0.2.1', b'flu'):
+        connect(text).close()
+    s = connect(b'dump')
+    s.sendall(b';')
+    check(b'0x00001001' in answer(s), 'a list that was not ended was done')
+    check(answer(connect(b'flush;\0')).startswith(b'error 1:1: a control'),
+          'a NUL')
+    check(answer(connect()) == b'ok\n', 'nothing said')
+    deaf = [connect(b'dump;' * 9000) for _ in range(3)]
+    for s in deaf:
+        s.shutdown(socket.SHUT_WR)
+    check(g.ask('stats') is not None, 'kept out by who does not read')
+    for s in deaf:
+        s.recv(10)
+        s.close()
+    done = subprocess.run([site.program, '-c', g.socket], check=False,
+                          input=b'flush;' * 400000, stderr=subprocess.PIPE,
+                          timeout=30)
+    check(done.returncode == 1 and b'megabyte' in done.stderr,
+          done.stderr.decode())
+    done = subprocess.run([site.program, '-c', g.socket], check=False,
+                          input=b'flush;\0', stderr=subprocess.PIPE)
+    check(done.returncode == 1 and b'control character' in done.stderr,
+          done.stderr.decode())
+    with open('/dev/full', 'wb') as full:
+        done = subprocess.run([site.program, '-c', g.socket, 'dump'],
+                              check=False, stdout=full)
+    check(done.returncode == 1, 'what was not printed was not missed')
+    check('0x00001001' in g.must('dump'), 'something was done')
+
+
+def read_again(site):
+    """SIGHUP: the whole file, or nothing of it; numbers go on."""
+    common = sas('gcm', 4)
+    a, _, ga, _ = tunnel(site, common + policies('a', 4, 4, 'esp'),
+                         common + policies('b', 4, 4, 'esp'))
+    sniffer = net.Sniffer(a, 'eth0', site.path('wire'))
+    check(a.ping(B_IN[4], count=3), 'no answer')
+    ga.must('spdadd ::/0 ::/0 any -P out discard')
+    ga.write(common + 'nonsense;')
+    ga.proc.send_signal(signal.SIGHUP)
+    check(net.wait_for(lambda: 'nothing has changed' in ga.log()), ga.log())
+    check('::/0' in ga.must('spddump'), 'something has changed')
+    ga.write('flush; spdflush;' + common + policies('a', 4, 4, 'esp'))
+    ga.proc.send_signal(signal.SIGHUP)
+    check(net.wait_for(lambda: 'read again' in ga.log()), ga.log())
+    check('::/0' not in ga.must('spddump'), 'something is left')
+    check(a.ping(B_IN[4], count=3), 'no answer from the new ones')
+    got = sequence(sniffer.frames(), SPI[0])
+    check(got == [1, 2, 3, 4097, 4098, 4099], 'numbers: %s' % got)
+
+
+def pipe_as_file(site):
+    """Not waited for."""
+    a, _ = wire(site)
+    os.mkfifo(site.path('pipe'), 0o600)
+    status, out = a.run(site.program, '-n', '-f', site.path('pipe'), timeout=5)
+    check(status == 1 and 'Invalid' in out, out)
+
+
 def lifetime(site):
     """An SA that has ended is gone, and what it protected does not pass."""
     common = sas('gcm', 4, extra='-lh 2 ')
@@ -699,9 +882,17 @@ CASES.update({
     'transit': transit,
     'interface-lost': interface_lost,
     'contexts': contexts,
+    'contexts-apart': contexts_apart,
+    'trailing-options': trailing_options,
+    'not-ethernet': not_ethernet,
+    'false-frames': false_frames,
     'bad-files': bad_files,
     'world-readable': world_readable,
     'control': control,
+    'control-hostile': control_hostile,
+    'socket-in-the-way': socket_in_the_way,
+    'read-again': read_again,
+    'pipe-as-file': pipe_as_file,
     'lifetime': lifetime,
     'kernel-suites': kernel_suites,
     'howto-tunnel': howto.tunnel,

@@ -9,6 +9,7 @@ BUILD and CACHE are those of tests/interop: some cases have a Linux in QEMU.
 
 Ends with "N passed, N failed, N skipped"."""
 import argparse
+import subprocess
 import sys
 import time
 
@@ -26,7 +27,7 @@ def run(name, args):
         site.close()
         raise
     except (cases.Fail, AssertionError, OSError, KeyError,
-            RuntimeError) as e:
+            RuntimeError, subprocess.SubprocessError) as e:
         problems.append('%s: %s' % (type(e).__name__, e))
         problems += ['%s.log: %s' % (g.name, g.log()[-600:])
                      for g in site.gateways]
