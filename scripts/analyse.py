@@ -25,8 +25,8 @@ JOBS = 2
 
 # The builds that are looked at: see include/ipsec/options.h.
 LEAST = ["-DIPSEC_NO_ADDITIONS", "-DIPSEC_NO_TRANSFORMS"]
-FOLDERS = ["include", "examples/host", "examples/accelerator", "ports/lwip",
-           "ports/mbedtls", "ports/template"]
+FOLDERS = ["include", "examples/host", "examples/accelerator", "ports/linux",
+           "ports/lwip", "ports/mbedtls", "ports/template"]
 
 Finding = collections.namedtuple("Finding", "file line check message")
 
