@@ -69,7 +69,8 @@ read_filter(struct setkey_reader *r, struct setkey_command *cmd)
     } else if (setkey_is(&t, "ah")) {
         cmd->proto = IPSEC_PROTO_AH;
     } else if (t.kind == KIND_WORD) {
-        return setkey_fail(r, t.at, "'%.40s' is not esp or ah", t.text);
+        return setkey_fail(r, t.at, "'%.40s' is not esp or ah",
+                           setkey_shown(&t));
     } else {
         return 0;
     }

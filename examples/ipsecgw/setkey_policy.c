@@ -92,7 +92,7 @@ read_upper(struct setkey_reader *r, struct setkey_policy *p)
     }
     if (proto < 0) {
         return setkey_fail(r, t.at, "'%.40s' is no protocol: take its number",
-                           t.text);
+                           setkey_shown(&t));
     }
     p->sel.proto = (uint8_t)proto;
     if (more.kind != KIND_WORD || more.text[0] == '-') {
@@ -102,7 +102,7 @@ read_upper(struct setkey_reader *r, struct setkey_policy *p)
     (void)setkey_take(r, &more);
     if (proto != 1 && proto != 58) {
         return setkey_fail(r, more.at, "'%.40s': only ICMP has more to it",
-                           more.text);
+                           setkey_shown(&more));
     }
     return read_icmp(r, p, &more);
 }
@@ -181,7 +181,8 @@ read_dir(struct setkey_reader *r, struct setkey_policy *p)
         return -1;
     }
     if (!setkey_is(&t, "-P")) {
-        return setkey_fail(r, t.at, "expected -P before '%.40s'", t.text);
+        return setkey_fail(r, t.at, "expected -P before '%.40s'",
+                           setkey_shown(&t));
     }
     if (setkey_word(r, &t, "a direction") != 0) {
         return -1;
@@ -190,7 +191,7 @@ read_dir(struct setkey_reader *r, struct setkey_policy *p)
         ? SETKEY_IN : setkey_is(&t, "fwd") ? SETKEY_FWD : 0;
     return p->dir != 0 ? 0
         : setkey_fail(r, t.at, "direction '%.40s' is not out, in or fwd",
-                      t.text);
+                      setkey_shown(&t));
 }
 
 /* The number behind `sign`, in this word or the next. */
@@ -401,7 +402,7 @@ read_action(struct setkey_reader *r, struct setkey_policy *p)
         return 0;
     }
     return setkey_fail(r, t.at, "'%.40s' is not ipsec, none or discard",
-                       t.text);
+                       setkey_shown(&t));
 }
 
 /* spddelete names a policy by selector and direction; what it does may be

@@ -119,9 +119,9 @@ read_alg(struct setkey_reader *r, struct setkey_sa *sa, int integ)
     alg = setkey_alg_named(t.text, integ);
     if (alg == NULL) {
         return setkey_alg_named(t.text, !integ) != NULL
-            ? setkey_fail(r, t.at, "%s belongs behind %s", t.text,
+            ? setkey_fail(r, t.at, "%s belongs behind %s", setkey_shown(&t),
                           integ ? "-E" : "-A")
-            : setkey_fail(r, t.at, "algorithm %.40s: %s", t.text,
+            : setkey_fail(r, t.at, "algorithm %.40s: %s", setkey_shown(&t),
                           setkey_alg_refusal(t.text));
     }
     if (integ) {
@@ -184,7 +184,7 @@ read_mode(struct setkey_reader *r, struct setkey_sa *sa)
         sa->mode = 0;
     } else {
         return setkey_fail(r, t.at, "mode '%.40s' is not transport, tunnel or "
-                           "any", t.text);
+                           "any", setkey_shown(&t));
     }
     return 0;
 }
@@ -210,7 +210,8 @@ read_option(struct setkey_reader *r, struct setkey_sa *sa)
         return setkey_fail(r, t.at, "%s: padding is 1, 2, 3, ... (RFC 4303 "
                            "section 2.4)", t.text);
     }
-    return setkey_fail(r, t.at, "'%.40s' is no option of -f", t.text);
+    return setkey_fail(r, t.at, "'%.40s' is no option of -f",
+                       setkey_shown(&t));
 }
 
 static int
@@ -318,7 +319,7 @@ read_proto(struct setkey_reader *r, struct setkey_sa *sa)
         return setkey_fail(r, t.at, "%s: obsolete", t.text);
     }
     return setkey_fail(r, t.at, "protocol '%.40s' is not esp, esp-udp or ah",
-                       t.text);
+                       setkey_shown(&t));
 }
 
 /* address[port]; *port is as of setkey_port(). */

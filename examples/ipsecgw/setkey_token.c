@@ -189,14 +189,21 @@ setkey_is(const struct setkey_token *t, const char *word)
     return t->kind == KIND_WORD && strcmp(t->text, word) == 0;
 }
 
+/* A word that may be a key, where something else is expected. */
+static const char *
+hidden(const char *text)
+{
+    return strlen(text) > 12 && text[0] == '0' && (text[1] | 32) == 'x'
+        ? "0x..." : text;
+}
+
 const char *
 setkey_shown(const struct setkey_token *t)
 {
     if (t->kind == KIND_QUOTED) {
         return "\"...\"";
     }
-    return t->len > 12 && t->text[0] == '0' && (t->text[1] | 32) == 'x'
-        ? "0x..." : t->text;
+    return hidden(t->text);
 }
 
 struct setkey_pos
@@ -251,7 +258,7 @@ setkey_number_word(struct setkey_reader *r, const char *what, uint64_t max,
     }
     if (setkey_number(t.text, max, value) != 0) {
         return setkey_fail(r, t.at, "'%.40s' is not %s: a number up to %llu",
-                           t.text, what, (unsigned long long)max);
+                           setkey_shown(&t), what, (unsigned long long)max);
     }
     return 0;
 }
@@ -271,7 +278,7 @@ setkey_addr(struct setkey_reader *r, struct setkey_pos at, const char *text,
     }
     memset(addr, 0, sizeof *addr);
     return setkey_fail(r, at, "'%.60s' is not an address (names aren't looked "
-                       "up)", text);
+                       "up)", hidden(text));
 }
 
 int

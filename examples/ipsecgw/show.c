@@ -116,7 +116,8 @@ add_side(struct text *out, const struct ipsec_selector *sel, int local)
 {
     const struct ipsec_prefix *prefix = local ? &sel->local : &sel->remote;
     unsigned port = local ? sel->local_port_lo : sel->remote_port_lo;
-    unsigned set = sel->set & (local ? IPSEC_SEL_LOCAL_PORT : IPSEC_SEL_REMOTE_PORT);
+    unsigned set = sel->set & (local ? IPSEC_SEL_LOCAL_PORT
+                                     : IPSEC_SEL_REMOTE_PORT);
     struct ipsec_addr addr;
     char text[64];
 

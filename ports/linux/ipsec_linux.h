@@ -175,8 +175,9 @@ struct ipsec_linux_number {
 
 /**
  * A text file of numbers, a line each: 32 digits of identifier, a blank, the
- * number; the last has a checksum of all others. It is written anew as a whole: beside the old one, to the disk, then
- * in its place. Zero it, then ipsec_linux_store_open().
+ * number; the last has a checksum of all others. It is written anew as a whole:
+ * beside the old one, to the disk, then in its place. Zero it, then
+ * ipsec_linux_store_open().
  */
 struct ipsec_linux_store {
     char   path[200];
@@ -190,7 +191,8 @@ struct ipsec_linux_store {
  * Read `path`, if it is there, and keep others from it.
  *
  * @return 0; -1 with errno; or the number of a line that can't be read, or
- *         where one is missing: then nothing can be said of the numbers, and none may be used.
+ *         where one is missing: then nothing can be said of the numbers, and
+ *         none may be used.
  */
 int ipsec_linux_store_open(struct ipsec_linux_store *store, const char *path);
 

@@ -243,8 +243,8 @@ ipsec_linux_poll(struct ipsec_linux *port, struct ipsec_linux_side *side,
         if (frame.is_ip && has_version(&frame)) {
             take_packet(out || port->choose == NULL ? port
                         : port->choose(port->user, &frame), out, &frame);
-        } else if (!frame.is_ip && port->pass_frames && to->kind != IPSEC_LINUX_TUN &&
-                   to->kind != IPSEC_LINUX_RAW) {
+        } else if (!frame.is_ip && port->pass_frames &&
+                   to->kind != IPSEC_LINUX_TUN && to->kind != IPSEC_LINUX_RAW) {
             ipsec_linux_send_frame(to, &frame);
         } else {
             side->count.frames_dropped++;

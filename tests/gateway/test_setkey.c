@@ -441,6 +441,15 @@ test_setkey_messages_show_no_key(void **state)
         "add 10.0.0.1 10.0.0.2 ah 256 -A hmac-sha1 " KEY32 ";",
         "add 10.0.0.1 10.0.0.2 ah 256 -A hmac-sha1 \"000102030405\";",
         "flush; " KEY16 ";",
+        "add 10.0.0.1 10.0.0.2 esp " KEY16 ";",
+        "add 10.0.0.1 10.0.0.2 " KEY16 ";",
+        "add 10.0.0.1 10.0.0.2 esp 256 -E " KEY16 ";",
+        "add 10.0.0.1 10.0.0.2 esp 256 -u " KEY16 ";",
+        "add 10.0.0.1 10.0.0.2 esp 256 -m " KEY16 ";",
+        "add 10.0.0.1 10.0.0.2 esp 256 -f " KEY16 ";",
+        "add 10.0.0.1 " KEY16 " esp 256;",
+        "spdadd ::/0 ::/0 " KEY16 " -P out none;",
+        "dump " KEY16 ";",
     };
     size_t i;
 
