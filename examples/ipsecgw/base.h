@@ -139,6 +139,13 @@ void base_note(struct base *base);
 /** The last numbers used, to the disk, so that nothing is lost: at the end. */
 int base_settle(struct base *base);
 
+/* base_policy.c */
+int base_policy_add(struct base *base, const struct setkey_command *cmd,
+                    struct setkey_error *error);
+int base_policy_delete(struct base *base, const struct setkey_command *cmd,
+                       struct setkey_error *error);
+void base_policy_remove(struct base *base, struct base_policy **at);
+
 /* base_number.c */
 int base_number_prepare(struct base *base, const struct setkey_command *cmds,
                         size_t n, struct setkey_error *error);
