@@ -442,6 +442,7 @@ test_base_waits_for_the_disk(void **state)
     assert_int_equal(mkdir(name, 0700), 0);
     soft();
     base.sas->sa.seq = base.sas->life.hard_seq;
+    base.cfg.sa_event(&base, &base.sas->sa, IPSEC_EVENT_HARD);
     (void)ipsec_tick(&base.ips, 100);
     base_poll(&base);
     assert_int_equal(count_sas(), 1);
@@ -467,7 +468,7 @@ test_base_numbers_do_not_wrap(void **state)
     base.sas->number->noted = UINT64_MAX - 1;
     must_apply("flush;");
     assert_int_equal(apply(OUT "256 -esn -E aes-gcm-16 " KEY(11) ";"), -1);
-    assert_non_null(strstr(error.text, "used up"));
+    assert_true(store.number[0]->noted == UINT64_MAX - 1);
 }
 
 /* Without ESN numbers end at 2^32 - 1. */
