@@ -9,6 +9,9 @@ all:
 # Variables, for the command line: make test CC=clang BUILD=build-clang
 
 CONF        ?= default## settings to build with: conf/*.mk
+ifeq ($(wildcard conf/$(CONF).mk),)
+$(error CONF=$(CONF) is none of: $(basename $(notdir $(wildcard conf/*.mk))))
+endif
 include conf/$(CONF).mk
 CC          ?= cc## compiler
 CFLAGS      ?= -O2 -g## optimization, target and debug flags
@@ -19,7 +22,7 @@ MBEDTLS_DIR ?=## mbedTLS source tree to use; else a package, or fetched
 CMOCKA_DIR  ?=## CMocka source tree to use; else a package, or fetched
 SABOTAGE    ?=## make demo: break it by "key", "policy" or "replay"
 COVERAGE    ?=## make test: 1 prints what of src/ is reached
-FILTER      ?=## make interop, gateway-test: only cases with this in their names
+FILTER      ?=## make interop, gateway-test, firmware-test: cases with this
 SPLIT       ?=## make firmware-cost: where those of c3-O2, ... go, by function
 FOREIGN     ?=## make test-foreign: these of tests/foreign/targets.txt alone
 OPTIONS     ?=## make test-options: one build alone, without these
@@ -69,6 +72,10 @@ BENCH    := $(BUILD)/bench/bench
 FUZZ_SRC := $(wildcard tests/fuzz/*.c)
 FUZZ     := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 ifneq ($(FUZZ_ONLY),)
+ifeq ($(wildcard tests/fuzz/$(FUZZ_ONLY).c),)
+$(error FUZZ_ONLY=$(FUZZ_ONLY) is none of: \
+        $(basename $(notdir $(FUZZ_SRC))))
+endif
 FUZZ     := $(BUILD)/fuzz/$(FUZZ_ONLY)
 endif
 TEST_SCRIPTS := scripts/warnings.sh
@@ -118,6 +125,8 @@ conformance: $(TESTS) ## each row of docs/RFC.md: its code, and its test
 interop: ## the lwIP device against a real Linux kernel in QEMU
 
 gateway-test: ## ipsecgw between network namespaces, without root
+
+lwip-matrix: ## the lwIP port with each release and kind of lwIP
 
 firmware: ## images for Cortex-M3, M4 and M7 boards
 
@@ -193,7 +202,7 @@ help: ## show this
 	    Makefile $(wildcard tests/rules.mk)
 
 .PHONY: firmware firmware-test firmware-cost
-.PHONY: ipsecgw gateway-test
+.PHONY: ipsecgw gateway-test lwip-matrix
 .PHONY: all demo test test-foreign test-options conformance interop bench
 .PHONY: fuzz fuzz-coverage size size-diff lint misra install deps-new
 .PHONY: clean help

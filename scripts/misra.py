@@ -258,6 +258,8 @@ def main():
         page.update(rules)
         page = Page(args.page)
     passed, failed = report(page, rules, script, args.places)
+    for rule in set(args.places) - set(rules):
+        print(f"RULES={rule}: no findings")
     print(f"{passed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 

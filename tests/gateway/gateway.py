@@ -45,6 +45,9 @@ def main():
     args = parser.parse_args()
     names = [n for n in cases.CASES if not args.filter or
              any(f in n for f in args.filter.split())]
+    if not names:
+        sys.exit('gateway-test: no case has a name with %s in it; --list has '
+                 'them' % ' or '.join(args.filter.split()))
     if args.list:
         print('\n'.join(names))
         return 0

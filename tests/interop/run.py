@@ -98,6 +98,9 @@ class Run:
         print('\n%.0f seconds%s' % (
             time.monotonic() - start,
             '; logs of failures in ' + self.log if self.failed else ''))
+        if self.filters and not self.passed + self.failed:
+            print('%s: no case has a name with %s in it' % (
+                self.name, ' or '.join(self.filters)), file=sys.stderr)
         print('%d passed, %d failed' % (self.passed, self.failed))
         return 0 if self.passed and not self.failed else 1
 
