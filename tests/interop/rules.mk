@@ -17,13 +17,18 @@ $(BUILD)/interop/device: $(INTEROP_OBJ) $(PORT_OBJ_SAN) $(LIB_SAN) \
 	$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB_SAN) \
 	    $(MBEDTLS_LIBS)
 
-# Ends with "N passed, N failed". FILTER='gcm128-tunnel-6 late' runs those
-# cases whose names have one of these in them.
-interop: $(BUILD)/interop/device
+# The device with a kernel, then the endpoint of tests/peers with all others.
+# Ends with "N passed, N failed, N skipped". FILTER='gcm128-tunnel-6 late' runs
+# those cases whose names have one of these in them.
+interop: $(BUILD)/interop/device $(PEERS)
 	@command -v $(PYTHON) > /dev/null || { \
 	    echo 'interop: python3 not found. This installs it:' >&2; \
 	    echo '    apt-get install -y --no-install-recommends python3' >&2; \
 	    exit 1; }
-	@$(PYTHON) tests/interop/interop.py --build $(BUILD)/interop \
-	    --interop $(BUILD)/interop --cache $(DEPS)/linux --device $< \
-	    --filter='$(FILTER)'
+	@$(PYTHON) tests/peers/total.py \
+	    $(PYTHON) tests/interop/interop.py --build $(BUILD)/interop \
+	        --interop $(BUILD)/interop --cache $(DEPS)/linux --device $< \
+	        --filter='$(FILTER)' -- \
+	    $(PYTHON) tests/peers/peers.py --build $(BUILD)/peers \
+	        --interop $(BUILD)/interop --cache $(DEPS)/linux \
+	        --endpoint $(PEERS) --filter='$(FILTER)'

@@ -19,6 +19,15 @@ PATH_MAX = 80                  # of the sockets' directory: they end at 107
 QUIET_S = 0.5                  # then the guest has introduced itself
 
 
+def end_by_signals(name):
+    """Leave through all `finally`s."""
+    def terminated(number, frame):
+        sys.exit('%s: ended by signal %d' % (name, number))
+
+    signal.signal(signal.SIGTERM, terminated)
+    signal.signal(signal.SIGHUP, terminated)
+
+
 class Run:
     name = ''                  # as make calls it
 
@@ -34,12 +43,16 @@ class Run:
         self.directory = tempfile.mkdtemp(
             prefix='ipsec-', dir=base if len(base) < PATH_MAX else '/tmp')
 
+    def wire(self):
+        """What the guest is connected to."""
+        return Relay(self.directory)
+
     def begin(self):
         shutil.rmtree(self.log, ignore_errors=True)
         os.makedirs(self.log)
         self.kernel, self.initrd = image.image(self.args.interop,
                                                self.args.cache)
-        self.relay = Relay(self.directory)
+        self.relay = self.wire()
         self.relay.start()
         self.boot()
 
@@ -74,11 +87,7 @@ class Run:
 
     def main(self):
         """The exit status: 0 if there were cases and all passed."""
-        def terminated(number, frame):
-            sys.exit('%s: ended by signal %d' % (self.name, number))
-
-        signal.signal(signal.SIGTERM, terminated)
-        signal.signal(signal.SIGHUP, terminated)
+        end_by_signals(self.name)
         start = time.monotonic()
         try:
             self.begin()
