@@ -19,8 +19,9 @@ from endpoint import Refused   # noqa: E402
 from group import Failed, Skipped    # noqa: E402
 from guest import Dead         # noqa: E402
 from with_kernel import Kernel       # noqa: E402
+from with_scapy import Scapy          # noqa: E402
 
-GROUPS = (Kernel,)
+GROUPS = Kernel, Scapy
 EXPECTED = (Failed, Refused, Broken, Dead, RuntimeError)
 
 
