@@ -20,8 +20,9 @@ from group import Failed, Skipped    # noqa: E402
 from guest import Dead         # noqa: E402
 from with_kernel import Kernel       # noqa: E402
 from with_scapy import Scapy          # noqa: E402
+from with_tshark import Tshark        # noqa: E402
 
-GROUPS = Kernel, Scapy
+GROUPS = Kernel, Scapy, Tshark
 EXPECTED = (Failed, Refused, Broken, Dead, RuntimeError)
 
 
