@@ -5,7 +5,7 @@ import hashlib
 DES3, NULL, CBC, CTR = 3, 11, 12, 13           # IKEv2 transform IDs
 CCM_8, CCM_12, CCM_16 = 14, 15, 16
 GCM_8, GCM_12, GCM_16, GMAC, CHACHA = 18, 19, 20, 21, 28
-MD5_96, SHA1_96, CMAC_96 = 1, 2, 8
+MD5_96, SHA1_96, XCBC_96, CMAC_96 = 1, 2, 5, 8
 SHA256_128, SHA384_192, SHA512_256 = 12, 13, 14
 
 ENCR = {                       # transform, its key with salt
