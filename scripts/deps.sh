@@ -8,6 +8,7 @@
 #   sh scripts/deps.sh lint                             what make lint needs
 #   sh scripts/deps.sh size                             ... make size
 #   sh scripts/deps.sh misra                            ... make misra
+#   sh scripts/deps.sh peers                            ... make interop, all
 #   sh scripts/deps.sh foreign                          ... make test-foreign
 #   sh scripts/deps.sh lwip-2.2.1 mbedtls-3.6.6 ...     source trees by version
 #
@@ -318,6 +319,42 @@ need_interop() {
     have qemu-system-x86_64 && have ip && have python3 &&
         { have busybox || [ -x /bin/busybox ]; } ||
         want qemu-system-x86 busybox-static iproute2 python3 gcc libc6-dev
+}
+
+# install, and start none of the daemons in it
+install_quietly() {
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        trap 'rm -f $policy' EXIT
+        printf '#!/bin/sh\nexit 101\n' > $policy
+        chmod +x $policy
+    fi
+    install "$@"
+}
+
+# the other implementations that make interop knows; without one, its cases
+# are skipped
+need_peers() {
+    packages=$(
+        have tshark || echo tshark
+        /usr/bin/python3 -c 'import scapy, cryptography' 2> /dev/null ||
+            echo python3-scapy python3-cryptography
+        plugins=/usr/lib/ipsec/plugins
+        [ -e $plugins/libstrongswan-kernel-libipsec.so ] &&
+            [ -e $plugins/libstrongswan-chapoly.so ] &&
+            [ -e /usr/lib/ipsec/charon ] && { have swanctl ||
+                [ -e /usr/sbin/swanctl ]; } ||
+            echo strongswan-charon strongswan-swanctl \
+                libcharon-extra-plugins libstrongswan-standard-plugins \
+                libstrongswan-extra-plugins
+    )
+    if [ -n "$packages" ]; then
+        if may_install; then
+            install_quietly $packages
+        else
+            say "for all of make interop, as root: apt-get install" $packages
+        fi
+    fi
 }
 
 # a compiler for boards, and an emulator of them; the test's other side is

@@ -31,4 +31,6 @@ interop: $(BUILD)/interop/device $(PEERS)
 	        --filter='$(FILTER)' -- \
 	    $(PYTHON) tests/peers/peers.py --build $(BUILD)/peers \
 	        --interop $(BUILD)/interop --cache $(DEPS)/linux \
-	        --endpoint $(PEERS) --filter='$(FILTER)'
+	        --endpoint $(PEERS) --filter='$(FILTER)' -- \
+	    $(PYTHON) tests/peers/charons.py --build $(BUILD)/charons \
+	        --endpoint $(PEERS) --filter='$(FILTER)' || [ $$? -eq 77 ]

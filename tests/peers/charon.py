@@ -13,7 +13,7 @@ import net
 from group import Skipped, install
 
 CHARON = '/usr/lib/ipsec/charon'
-PLUGIN = '/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so'
+PLUGIN = '/usr/lib/ipsec/plugins/libstrongswan-%s.so'
 PACKAGES = ('strongswan-charon strongswan-swanctl libcharon-extra-plugins '
             'libstrongswan-standard-plugins libstrongswan-extra-plugins')
 PLUGINS = ('random drbg nonce openssl aes sha1 sha2 hmac kdf gcm ccm ctr '
@@ -62,10 +62,13 @@ SECRET = '''secrets { ike-x { secret = "interop-psk-0123456789"
 
 
 def check_programs():
-    if not (os.path.exists(CHARON) and os.path.exists(PLUGIN) and
-            net.path('swanctl')):
-        raise Skipped('strongSwan is not here. As root, this installs it:\n'
-                      + install(PACKAGES))
+    lack = [p for p in [CHARON] + [PLUGIN % n for n in PLUGINS.split()]
+            if not os.path.exists(p)]
+    if not net.path('swanctl'):
+        lack.append('swanctl')
+    if lack:
+        raise Skipped('%s not found. As root, this installs strongSwan:\n%s'
+                      % (lack[0], install(PACKAGES)))
 
 
 class Child:

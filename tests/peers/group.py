@@ -32,6 +32,10 @@ class Group:
         """Where to look, after it failed; or nothing."""
         return ''
 
+    def summary(self):
+        """What is to be said of them all; or nothing."""
+        return ''
+
     def end(self):
         """Problems found at the end."""
         return self.stop_endpoint()

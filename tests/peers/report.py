@@ -38,8 +38,8 @@ class Report:
 
     def skip(self, names, why):
         self.skipped += len(names)
-        for name in names:
-            self.line(name, '', 0, 'skipped')
+        last = ' ... ' + names[-1] if len(names) > 1 else ''
+        print('%s%s: %d skipped' % (names[0], last, len(names)))
         print('    ' + str(why).strip().replace('\n', '\n    '))
 
     def complain(self, problems):
@@ -76,6 +76,8 @@ class Report:
             group.begin(names)
             for name in names:
                 self.case(group, name)
+            if group.summary():
+                print('\n%s\n' % group.summary())
         except Skipped as e:
             self.skip(names, e)
         finally:
@@ -99,7 +101,9 @@ class Report:
         """And the exit status."""
         print('%d passed, %d failed, %d skipped' % (
             self.passed, self.failed, self.skipped))
-        return 0 if self.passed + self.skipped and not self.failed else 1
+        if self.skipped and not self.passed + self.failed:
+            return 77
+        return 0 if self.passed and not self.failed else 1
 
 
 def arguments(text):

@@ -26,10 +26,15 @@ def commands(words):
 
 def run(command):
     """(passed, failed, skipped, whether it says so)"""
+    def terminated(number, frame):
+        proc.terminate()
+        sys.exit('ended by signal %d' % number)
+
     last = ''
     with subprocess.Popen(command, stdout=subprocess.PIPE,
                           text=True) as proc:
-        signal.signal(signal.SIGTERM, lambda *_: proc.terminate())
+        signal.signal(signal.SIGTERM, terminated)
+        signal.signal(signal.SIGHUP, terminated)
         for line in proc.stdout:
             print(line, end='', flush=True)
             last = line.strip() or last
@@ -48,7 +53,9 @@ def main():
     if not failed and not any(r[3] for r in results):
         return 0               # it was only to list them
     print('\n%d passed, %d failed, %d skipped' % (passed, failed, skipped))
-    return 0 if passed + skipped and not failed else 1
+    if skipped and not passed + failed:
+        return 77
+    return 0 if passed and not failed else 1
 
 
 if __name__ == '__main__':

@@ -288,6 +288,7 @@ class Charon(Group):
         self.endpoint.sa(**out)
         self.endpoint.sa(**self.settings(c, 0, IN, len(SIZES)))
         self.endpoint.policy(**self.policy(c, 0))
+        logged = len(self.daemons[1].log())
         for number in 1, 2, 3:
             sealed, data = self.request(c, number)
             self.send(sealed)
@@ -299,15 +300,20 @@ class Charon(Group):
         self.answer(c, spi, 5, data)
         if self.receive(spi, NEVER_S):
             raise Failed('one answer too many')
-        self.books(c, out['spi'], spi)
+        self.books(out['spi'], spi, logged)
         return '4 answers, 2 dropped'
 
-    def books(self, c, spi_out, spi_in):
+    def books(self, spi_out, spi_in, logged):
         """The other's count, and ours."""
         now, b = self.daemons[1].counted(), self.endpoint.books()
+        log = self.daemons[1].log()[logged:]
+        dropped = [log.count('%s verification failed' % n)
+                   for n in ('sequence number', 'or ICV')]
         for what, is_, should in (
                 ('charon in', now[spi_out] - self.counted[spi_out], 4),
                 ('charon out', now[spi_in] - self.counted[spi_in], 4),
+                ('charon dropped as seen', dropped[0], 1),
+                ('charon dropped as damaged', dropped[1], 1),
                 ('ours out', b['out_protect'], 5),
                 ('ours in', b['in_protect'], 4)):
             if is_ != should:

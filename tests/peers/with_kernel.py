@@ -228,6 +228,7 @@ class Kernel(Group):
     def __init__(self, args, log):
         Group.__init__(self, args, log)
         self.machine = self.exchange = None
+        self.tried, self.good = collections.Counter(), collections.Counter()
 
     def begin(self, names):
         Group.begin(self, names)
@@ -241,9 +242,17 @@ class Kernel(Group):
             raise Skipped(str(e)) from None
 
     def run(self, name):
-        self.exchange = Exchange(self.cases[name], self.machine,
-                                 self.endpoint, self.log)
-        return self.exchange.run()
+        case = self.cases[name]
+        self.tried[case.weak] += 1
+        self.exchange = Exchange(case, self.machine, self.endpoint, self.log)
+        text = self.exchange.run()
+        self.good[case.weak] += 1
+        return text
+
+    def summary(self):
+        return 'Linux kernel: %d of %d both ways; refused as weak: %d of %d' \
+            % (self.good[False], self.tried[False], self.good[True],
+               self.tried[True])
 
     def explain(self, name):
         """The guest starts again: who knows what a failure has left?"""
