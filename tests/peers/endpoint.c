@@ -1,4 +1,6 @@
 /*
+ * SPDX-License-Identifier: MIT
+ *
  * One end of a link, for tests/peers: a context with policies and SAs, told
  * what to do by lines on standard input, each with one line of answer. Packets
  * are in hexadecimal, from their IP header on.
@@ -11,8 +13,6 @@
  *
  * A packet is in memory of its own, with no more room around it than the
  * library has asked for: a sanitizer sees any byte beside it that is touched.
- *
- * SPDX-License-Identifier: MIT
  */
 #define _POSIX_C_SOURCE 200809L
 

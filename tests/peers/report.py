@@ -13,6 +13,7 @@ from endpoint import Refused
 from group import Failed, Skipped
 from guest import Dead
 
+FAILURES_MAX = 40              # then something is wrong with all of it
 EXPECTED = (Failed, Refused, Broken, Dead, RuntimeError)
 
 
@@ -76,6 +77,9 @@ class Report:
             group.begin(names)
             for name in names:
                 self.case(group, name)
+                if self.failed >= FAILURES_MAX:
+                    print('\ntoo many failures: the rest was not run')
+                    break
             if group.summary():
                 print('\n%s\n' % group.summary())
         except Skipped as e:
@@ -90,7 +94,12 @@ class Report:
         os.makedirs(self.log)
         start = time.monotonic()
         for kind in self.groups:
+            before = self.passed + self.failed + self.skipped
             self.group(kind)
+            if not self.filters and \
+                    before == self.passed + self.failed + self.skipped:
+                self.failed += 1
+                self.complain([kind.__name__ + ': no case was run'])
         if self.passed + self.failed + self.skipped:
             print('\n%.0f seconds%s' % (
                 time.monotonic() - start,

@@ -8,8 +8,8 @@ from endpoint import ESN, IN, OUT
 from group import Failed, Group, Skipped, install
 from link import BEHIND, DEVICE, GUEST, NATT
 from matrix import HERE
-from packets import ECHO, ICMP, Packet, echo, ip
-from suites import ENCR, INTEG, WEAK, Keys, is_aead, material
+from packets import ECHO, ICMP, UDP, Packet, echo, ip
+from suites import ENCR, INTEG, NULL, WEAK, Keys, is_aead, material
 
 SPI = {OUT: 0x3001, IN: 0x3002}
 FIRST = {False: 1, True: 0xfffffffe}   # the third is past 2^32
@@ -92,6 +92,7 @@ class Scapy(Group):
         import scapy_fixed
 
         self.endpoint.reset()
+        self.ivs = set()
         peer = {}
         for way in OUT, IN:
             self.endpoint.sa(**link.settings(way, natt))
@@ -117,15 +118,30 @@ class Scapy(Group):
         sealed = self.endpoint.seal(plain)
         if Packet(sealed).data != sealed:
             raise Failed('more than the packet')
+        self.note_iv(link, sealed)
         try:
             peer.open(flipped(sealed), number)
         except scapy_fixed.IntegrityError:
             pass
         else:
             raise Failed('scapy does not look at the ICV')
-        got = peer.open(sealed, number)
+        try:
+            got = peer.open(sealed, number)
+        except scapy_fixed.IntegrityError as e:
+            raise Failed('scapy does not open it: %s' % e) from None
         if got != plain:
             raise Failed('scapy opened %s\nof %s' % (got.hex(), plain.hex()))
+
+    def note_iv(self, link, sealed):
+        """What no peer looks at: no IV comes twice."""
+        if link.keys[OUT].encr == NULL or link.proto == 'ah':
+            return
+        p = Packet(sealed)
+        at = 16 if p.proto == UDP else 8
+        iv = p.payload[at:at + 8]
+        if iv in self.ivs:
+            raise Failed('an IV comes twice: ' + iv.hex())
+        self.ivs.add(iv)
 
     def into(self, link, peer, i, number, size):
         """scapy seals, we open."""
