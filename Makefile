@@ -122,7 +122,7 @@ conformance: $(TESTS) ## each row of docs/RFC.md: its code, and its test
 	@$(PYTHON) tests/conformance/conformance.py --exe $(BUILD)/tests \
 	    $(if $(MUTATE),--mutate $(MUTATE)) $(if $(SEED),--seed $(SEED))
 
-interop: ## the lwIP device against a real Linux kernel in QEMU
+interop: ## against a real Linux kernel in QEMU, strongSwan, scapy, tshark
 
 gateway-test: ## ipsecgw between network namespaces, without root
 

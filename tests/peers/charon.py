@@ -5,9 +5,7 @@ mode in UDP, for each suite and versions of IP."""
 import os
 import re
 import shutil
-import struct
 import subprocess
-import time
 
 import net
 from group import Skipped, install

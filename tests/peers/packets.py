@@ -55,11 +55,6 @@ def echo(kind, src, dst, number, data):
     return m[:2] + struct.pack('!H', checksum(m)) + m[4:]
 
 
-def datagram(src, dst, ports, data):
-    u = struct.pack('!HHHH', *ports, 8 + len(data), 0) + data
-    return summed(src, dst, UDP, u, 6)
-
-
 class Packet:
     """One taken apart: v, src, dst, proto, header (all up to there), payload,
     behind extension headers; anything behind the packet is left out."""

@@ -7,11 +7,11 @@ import shutil
 import subprocess
 
 import suites
-from endpoint import IN, OUT
+from endpoint import OUT
 from group import Failed, Group, Skipped, install
-from packets import ECHO, ICMP, Packet, datagram, echo, ip, write_pcap
+from packets import ECHO, ICMP, Packet, echo, ip, write_pcap
 from suites import ENCR, INTEG
-from with_scapy import SPI, Link, flipped
+from with_scapy import Link, flipped
 
 SPI_FIRST = 0x4000
 SIZES = 0, 13, 1001
@@ -87,12 +87,14 @@ class Tshark(Group):
 
     @staticmethod
     def key(link, spi):
-        """A line of Wireshark's table esp_sa."""
+        """A line of Wireshark's table esp_sa. Its last field 4.0 discards,
+        and later ones know."""
         k = link.keys[OUT]
-        return '"IPv%d","*","*","0x%08x","%s","%s","%s","%s"\n' % (
-            link.outer or link.v, spi, ENCR_NAME[k.encr],
-            '0x' + k.ekey.hex() if k.ekey else '', INTEG_NAME[k.integ],
-            '0x' + k.ikey.hex() if k.ikey else '')
+        return '"IPv%d","*","*","0x%08x","%s","%s","%s","%s",' \
+            '"32-bit"\n' % (
+                link.outer or link.v, spi, ENCR_NAME[k.encr],
+                '0x' + k.ekey.hex() if k.ekey else '', INTEG_NAME[k.integ],
+                '0x' + k.ikey.hex() if k.ikey else '')
 
     def read(self, packets, keys):
         """What tshark says of them: fields by SPI and number."""
