@@ -74,7 +74,9 @@ KERNEL_MAC = {                 # name, bits it is cut to
     XCBC_96: ('xcbc(aes)', 96),
 }
 WIRESHARK_NAME = {
-    GCM: 'AES-GCM [RFC4106]',
+    GCM: 'AES-GCM with 16 octet ICV [RFC4106]',
+    GCM_8: 'AES-GCM with 8 octet ICV [RFC4106]',
+    GCM_12: 'AES-GCM with 12 octet ICV [RFC4106]',
     CBC: 'AES-CBC [RFC3602]',
     CHACHA: 'ChaCha20 with Poly1305 [RFC7634]',
     NULL: 'NULL',
