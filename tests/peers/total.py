@@ -52,6 +52,9 @@ def main():
     passed, failed, skipped = [sum(r[i] for r in results) for i in range(3)]
     if not failed and not any(r[3] for r in results):
         return 0               # it was only to list them
+    if not passed + failed + skipped:
+        print('interop: no case has a name with that in it; FILTER=--list '
+              'has them', file=sys.stderr)
     print('\n%d passed, %d failed, %d skipped' % (passed, failed, skipped))
     if skipped and not passed + failed:
         return 77
