@@ -120,7 +120,7 @@ class Charon(Group):
     def __init__(self, args, log):
         Group.__init__(self, args, log)
         self.stations, self.daemons, self.sniffer = [], [], None
-        self.directory = tempfile.mkdtemp(prefix='ipsec-')
+        self.directory = None
         self.sent, self.why, self.keys, self.last = {}, {}, {}, {}
         self.record, self.wire, self.bound = [], None, []
 
@@ -129,6 +129,7 @@ class Charon(Group):
 
     def begin(self, names):
         Group.begin(self, names)
+        self.directory = tempfile.mkdtemp(prefix='ipsec-')
         chosen = {self.child(n).name: self.child(n) for n in names}
         self.build(chosen.values())
         for d in self.daemons:
@@ -334,5 +335,6 @@ class Charon(Group):
             s.close()
         for ns in self.stations:
             ns.end()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if self.directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
         return Group.end(self)
