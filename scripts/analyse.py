@@ -24,7 +24,8 @@ DEPS = os.environ.get("DEPS", "build/deps")
 JOBS = 2
 
 # The builds that are looked at: see include/ipsec/options.h.
-LEAST = ["-DIPSEC_NO_ADDITIONS", "-DIPSEC_NO_TRANSFORMS"]
+LEAST = ["-DIPSEC_NO_ADDITIONS", "-DIPSEC_NO_TRANSFORMS",
+         "-DIPSEC_NO_IPV6"]
 FOLDERS = ["include", "examples/host", "examples/accelerator", "ports/linux",
            "ports/lwip", "ports/mbedtls", "ports/template"]
 

@@ -26,7 +26,8 @@ from concurrent.futures import ThreadPoolExecutor
 # left out. What differs between them is in include/ipsec/options.h.
 BUILDS = {
     "everything": [],
-    "least": ["-DIPSEC_NO_ADDITIONS", "-DIPSEC_NO_TRANSFORMS"],
+    "least": ["-DIPSEC_NO_ADDITIONS", "-DIPSEC_NO_TRANSFORMS",
+              "-DIPSEC_NO_IPV6"],
 }
 FLAGS = ["--std=c99", "--platform=unix32", "-D__GNUC__=12", "-Iinclude",
          "--max-configs=1"]

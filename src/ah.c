@@ -34,7 +34,7 @@ icv_at(const struct ipsec_sa *sa)
 size_t
 ipsec_ah_len(const struct ipsec_sa *sa)
 {
-    int by8 = sa->local.version == 6 || (sa->flags & IPSEC_SA_AH_ALIGN8);
+    int by8 = IS_IP6(sa->local.version) || (sa->flags & IPSEC_SA_AH_ALIGN8);
     size_t align = by8 ? 8 : 4;
 
     return (icv_at(sa) + sa->icv_len + align - 1) & ~(align - 1);
@@ -46,7 +46,7 @@ ipsec_ah_covers(const struct ipsec_sa *sa, const uint8_t *p, size_t hdr)
 {
     uint8_t copy[IPSEC_AAD_MAX];
 
-    if (hdr == (p[0] >> 4 == 4 ? IP4_HDR : IP6_HDR)) {
+    if (hdr == (IS_IP6(p[0] >> 4) ? IP6_HDR : IP4_HDR)) {
         return IPSEC_OK; /* nothing in it that could not */
     }
     return ipsec_ip_mask(copy, sizeof copy - ipsec_ah_len(sa), p, hdr) != 0

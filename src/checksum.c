@@ -25,8 +25,8 @@ uint32_t
 ipsec_sum_pseudo(const uint8_t *ip, uint8_t proto, size_t len)
 {
     /* both addresses, as they stand */
-    uint32_t sum = ip[0] >> 4 == 4 ? ipsec_sum_add(0, ip + 12, 8)
-                                   : ipsec_sum_add(0, ip + 8, 32);
+    uint32_t sum = IS_IP6(ip[0] >> 4) ? ipsec_sum_add(0, ip + 8, 32)
+                                      : ipsec_sum_add(0, ip + 12, 8);
 
     return sum + proto + (uint32_t)len;
 }

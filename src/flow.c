@@ -76,12 +76,12 @@ ipsec_flow_fill(struct ipsec_flow *flow, int dir, const struct ipsec_ip *ip,
     struct ipsec_addr *src = dir == IPSEC_OUT ? &flow->local : &flow->remote;
     struct ipsec_addr *dst = dir == IPSEC_OUT ? &flow->remote : &flow->local;
 
-    if (ip->version == 4) {
-        addr4_load(src, p + 12);
-        addr4_load(dst, p + 16);
-    } else {
+    if (IS_IP6(ip->version)) {
         addr6_load(src, p + 8);
         addr6_load(dst, p + 24);
+    } else {
+        addr4_load(src, p + 12);
+        addr4_load(dst, p + 16);
     }
     flow->proto = ip->proto;
     flow->spd_id = 0;
@@ -113,11 +113,11 @@ void
 ipsec_ip_resize(uint8_t *p, size_t len, size_t nh, uint8_t proto)
 {
     p[nh] = proto;
-    if (p[0] >> 4 == 4) {
+    if (IS_IP6(p[0] >> 4)) {
+        put16(p + 4, (uint32_t)(len - IP6_HDR));
+    } else {
         put16(p + 2, (uint32_t)len);
         ipsec_ip4_seal(p);
-    } else {
-        put16(p + 4, (uint32_t)(len - IP6_HDR));
     }
 }
 
@@ -125,7 +125,7 @@ ipsec_ip_resize(uint8_t *p, size_t len, size_t nh, uint8_t proto)
 int
 ipsec_addr_equal(const struct ipsec_addr *a, const struct ipsec_addr *b)
 {
-    size_t len = a->version == 4 ? 4 : 16, i;
+    size_t len = IS_IP6(a->version) ? 16 : 4, i;
 
     for (i = 0; i < len; i += 4) {
         if (get32(a->byte + i) != get32(b->byte + i)) {
@@ -139,7 +139,8 @@ ipsec_addr_equal(const struct ipsec_addr *a, const struct ipsec_addr *b)
 int
 ipsec_addr_pair(const struct ipsec_addr *a, const struct ipsec_addr *b)
 {
-    return (a->version == 4 || a->version == 6) && a->version == b->version;
+    return (a->version == 4 || IS_IP6(a->version)) &&
+           a->version == b->version;
 }
 
 #ifndef IPSEC_NO_AH
@@ -152,8 +153,8 @@ ipsec_ip_mask(uint8_t *to, size_t room, const uint8_t *p, size_t hdr)
         return 0;
     }
     memcpy(to, p, hdr);
-    return p[0] >> 4 == 4 ? ipsec_ip4_mask(to, hdr)
-                          : ipsec_ip6_mask(to, hdr);
+    return IS_IP6(p[0] >> 4) ? ipsec_ip6_mask(to, hdr)
+                             : ipsec_ip4_mask(to, hdr);
 }
 
 #endif

@@ -29,7 +29,7 @@ is_of(const struct ipsec_frag_slot *slot, int dir, const struct ipsec_ip *ip,
 {
     return slot->id == ip->id && slot->dir == dir &&
            slot->spd_id == flow->spd_id &&
-           (ip->version == 6 || slot->proto == flow->proto) &&
+           (IS_IP6(ip->version) || slot->proto == flow->proto) &&
            memcmp(slot, flow, FLOW_ADDRS) == 0;
 }
 

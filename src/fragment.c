@@ -22,6 +22,8 @@ struct cut {
     int    more;
 };
 
+#ifndef IPSEC_NO_IPV6
+
 /* see inner.h */
 size_t
 ipsec_chain_len(const struct ipsec_ip *ip)
@@ -34,6 +36,8 @@ ipsec_chain_len(const struct ipsec_ip *ip)
     }
     return ip->off + (ip->proto == PROTO_ICMPV6 ? 4 : 0);
 }
+
+#endif
 
 /* The header of a piece, at `to`, which has room for `hdr` bytes: some options
  * are for the first piece alone. Bytes of it; 0: malformed. */
@@ -69,7 +73,7 @@ static int
 cut_begin(struct cut *cut, uint8_t *to, const uint8_t *p,
           const struct ipsec_ip *ip, size_t room)
 {
-    if (ip->version == 6) {
+    if (IS_IP6(ip->version)) {
         cut->start = ip->ins;
         cut->hdr = ip->ins + 8;
         return ip->fh != 0 ? IPSEC_ERR_TOO_BIG /* it isn't cut again */
@@ -104,7 +108,7 @@ cut_fit(struct cut *cut, const struct ipsec_ip *ip, size_t mtu)
         cut->len = room & ~(size_t)7;
         cut->more = 1;
     }
-    if (ip->version == 6 && cut->at == 0 && cut->more &&
+    if (IS_IP6(ip->version) && cut->at == 0 && cut->more &&
         ipsec_chain_len(ip) > cut->start + cut->len) {
         return IPSEC_ERR_TOO_BIG; /* all headers must be in the first */
     }
@@ -118,7 +122,7 @@ cut_end(const struct cut *cut, uint8_t *to, const uint8_t *p,
     size_t nh = ip->ins_nh;
     uint8_t *fh = to + cut->start;
 
-    if (ip->version == 4) {
+    if (!IS_IP6(ip->version)) {
         put16(to + 6, (get16(to + 6) + (uint32_t)(cut->at / 8)) |
                       (cut->more ? MF : 0));
         ipsec_ip_resize(to, cut->hdr + cut->len, nh, p[nh]);

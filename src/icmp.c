@@ -38,7 +38,7 @@ static int
 is_icmp(const struct ipsec_flow *flow)
 {
     return flow->proto ==
-           (flow->local.version == 4 ? PROTO_ICMP : PROTO_ICMPV6);
+           (IS_IP6(flow->local.version) ? PROTO_ICMPV6 : PROTO_ICMP);
 }
 
 /* An ICMP error, whose first bytes are there? */
@@ -50,7 +50,7 @@ is_error(const struct ipsec_ip *ip, const struct ipsec_flow *flow)
     if (!is_icmp(flow) || flow->opaque != 0 || ip->frag == FRAG_LATER) {
         return 0;
     }
-    if (ip->version == 6) {
+    if (IS_IP6(ip->version)) {
         return type < 128; /* RFC 4443 section 2.1 */
     }
     return type < 16 && (ERRORS4 >> type & 1u);
@@ -80,8 +80,9 @@ quote_take(struct quote *quote, int dir, const uint8_t *p,
         return UNKNOWN;
     }
     p += at;
-    rc = ip->version == 4 ? ipsec_ip4_quote(&quote->ip, p, ip->len - at)
-                          : ipsec_ip6_quote(&quote->ip, p, ip->len - at);
+    rc = IS_IP6(ip->version)
+        ? ipsec_ip6_quote(&quote->ip, p, ip->len - at)
+        : ipsec_ip4_quote(&quote->ip, p, ip->len - at);
     if (rc != IPSEC_OK) {
         return UNKNOWN;
     }
@@ -101,7 +102,7 @@ mtu_told(const struct ipsec_flow *flow, const uint8_t *icmp)
 {
     uint32_t mtu, least = IP4_LEN;
 
-    if (flow->local.version == 6) {
+    if (IS_IP6(flow->local.version)) {
         if (flow->local_port >> 8 != TOO_BIG6 >> 8) {
             return 0; /* of any code (RFC 4443 section 3.2) */
         }
@@ -381,11 +382,11 @@ may_tell(const struct ipsec_ip *ip, const struct ipsec_flow *flow, int big)
 
     if (ip->frag == FRAG_LATER || is_error(ip, flow) ||
         (is_icmp(flow) && (flow->opaque != 0 ||
-                           (ip->version == 6 &&
+                           (IS_IP6(ip->version) &&
                             flow->local_port >> 8 == REDIRECT6 >> 8)))) {
         return 0;
     }
-    if (ip->version == 6) {
+    if (IS_IP6(ip->version)) {
         return src != 0xff && !is_none(flow->local.byte) &&
                (dst != 0xff || big);
     }
@@ -452,13 +453,13 @@ ipsec_icmp_error(const struct ipsec_pkt *pkt, int status,
         from->version != ip.version) {
         return 0;
     }
-    if (ip.version == 6) {
+    if (IS_IP6(ip.version)) {
         hdr = IP6_HDR;
         most = IP6_LEN;
     }
     len = ip.len + ICMP_HDR + hdr;
     len = len < most ? len : most;
-    kind = kind_of(status, ip.version == 6);
+    kind = kind_of(status, hdr == IP6_HDR);
     ipsec_flow_fill(&flow, IPSEC_OUT, &ip, pkt->buf.data);
     if (len > out_len || kind == 0 ||
         !may_tell(&ip, &flow, status == IPSEC_ERR_TOO_BIG)) {

@@ -123,7 +123,7 @@ view_take(struct view *view, const struct ipsec_pkt *pkt)
         return rc;
     }
     flow_take(view, pkt, pkt->layers);
-    if (pkt->layers == 0 && view->ip.version == 4 &&
+    if (pkt->layers == 0 && !IS_IP6(view->ip.version) &&
         !ipsec_ip4_intact(pkt->buf.data)) {
         return IPSEC_ERR_MALFORMED;
     }

@@ -32,6 +32,17 @@ uint16_t ipsec_sum_whole(const uint8_t *ip, size_t off, uint8_t proto,
 
 #endif
 
+/* Is it IPv6, and not IPv4? Asked of packets that were parsed and of SAs that
+ * were added, which are of no version that was left out: of others LACKS_IP()
+ * says that. */
+#ifdef IPSEC_NO_IPV6
+#define IS_IP6(version)   ((void)(version), 0)
+#define LACKS_IP(version) ((version) == 6)
+#else
+#define IS_IP6(version)   ((version) == 6)
+#define LACKS_IP(version) 0
+#endif
+
 /* flow.c */
 
 /* Header of the packet in `buf`: IPSEC_OK or IPSEC_ERR_MALFORMED. */
@@ -62,7 +73,7 @@ int ipsec_proto_has_ports(uint8_t proto);
 #define HIDES_PROTO(ip)    0
 #else
 #define IS_MOBILITY(proto) ((proto) == PROTO_MOBILITY)
-#define HIDES_PROTO(ip) ((ip)->version == 6 && ipsec_ip6_is_ext((ip)->proto))
+#define HIDES_PROTO(ip) (IS_IP6((ip)->version) && ipsec_ip6_is_ext((ip)->proto))
 #endif
 
 /* Tell an IP header its new length and what follows, at `nh`. */
@@ -216,8 +227,8 @@ int ipsec_sa_alive(const struct ipsec_pkt *pkt);
 static inline int
 ipsec_addr_is_group(const struct ipsec_addr *addr)
 {
-    return addr->version == 4 ? addr->byte[0] >> 4 == 14
-                              : addr->byte[0] == 0xff;
+    return IS_IP6(addr->version) ? addr->byte[0] == 0xff
+                                 : addr->byte[0] >> 4 == 14;
 }
 
 /* IPSEC_OK, or what is wrong with an SA that is to be a group's. */
@@ -449,14 +460,22 @@ int ipsec_frag_check(const struct ipsec *ips, int dir,
 
 /* fragment.c: bytes of a packet that its first fragment has to have over IPv6,
  * up to the end of the upper-layer header (RFC 8200 section 4.5). */
+#ifdef IPSEC_NO_IPV6
+static inline size_t
+ipsec_chain_len(const struct ipsec_ip *ip)
+{
+    return ip->off;
+}
+#else
 size_t ipsec_chain_len(const struct ipsec_ip *ip);
+#endif
 
 /* tunnel.c: outer headers (RFC 4301 section 5.1.2) */
 
 static inline size_t
 ipsec_tunnel_len(const struct ipsec_sa *sa)
 {
-    return sa->local.version == 6 ? IP6_HDR : IP4_HDR;
+    return IS_IP6(sa->local.version) ? IP6_HDR : IP4_HDR;
 }
 
 /* Will the outer header that `sa` puts round a packet, which itself has `df`
@@ -562,7 +581,7 @@ void ipsec_pkt_reset(struct ipsec_pkt *pkt);
 static inline uint32_t
 ipsec_ip_label(const uint8_t *p)
 {
-    return p[0] >> 4 == 6 ? get32(p) & 0xfffff : 0;
+    return IS_IP6(p[0] >> 4) ? get32(p) & 0xfffff : 0;
 }
 
 /* Count and audit a drop, for which `sa`, or NULL, answers. why->status. */

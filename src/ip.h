@@ -26,12 +26,10 @@ struct ipsec_ip {     /* version 0: no packet, a dummy's payload (dummy.c) */
 };
 
 int ipsec_ip4_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len);
-int ipsec_ip6_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len);
 
 /* The same of a packet that an ICMP error quotes: there may be less of it than
  * it says, and ip->len is what is there. */
 int ipsec_ip4_quote(struct ipsec_ip *ip, const uint8_t *p, size_t len);
-int ipsec_ip6_quote(struct ipsec_ip *ip, const uint8_t *p, size_t len);
 
 /* Is it an IPv6 extension header to step over (RFC 4301 section 4.4.1.1)? */
 static inline int
@@ -59,7 +57,6 @@ size_t ipsec_ip4_option(const uint8_t *opt, size_t room);
 #define IP4_OPT_NOP 1
 
 void ipsec_ip4_set_tos(uint8_t *p, uint8_t tos);
-void ipsec_ip6_set_tos(uint8_t *p, uint8_t tos);
 
 /*
  * Copy the `hdr` bytes of headers at `p` to `to`, which has `room`, as AH sees
@@ -71,6 +68,19 @@ size_t ipsec_ip_mask(uint8_t *to, size_t room, const uint8_t *p, size_t hdr);
 
 /* ... of one family, in the copy at `to`. */
 size_t ipsec_ip4_mask(uint8_t *to, size_t hdr);
+
+/* The same of IPv6: where it was left out, its packets are MALFORMED, as those
+ * of any other version are. */
+#ifdef IPSEC_NO_IPV6
+#define ipsec_ip6_parse(ip, p, len) IPSEC_ERR_MALFORMED
+#define ipsec_ip6_quote(ip, p, len) IPSEC_ERR_MALFORMED
+#define ipsec_ip6_set_tos(p, tos)   ((void)0)
+#define ipsec_ip6_mask(to, hdr)     ((size_t)0)
+#else
+int ipsec_ip6_parse(struct ipsec_ip *ip, const uint8_t *p, size_t len);
+int ipsec_ip6_quote(struct ipsec_ip *ip, const uint8_t *p, size_t len);
+void ipsec_ip6_set_tos(uint8_t *p, uint8_t tos);
 size_t ipsec_ip6_mask(uint8_t *to, size_t hdr);
+#endif
 
 #endif

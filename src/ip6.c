@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "inner.h"
 
+#ifndef IPSEC_NO_IPV6
+
 /* IPv6 (RFC 8200): everything that knows where its fields are. */
 
 #define EXT_MAX 8 /* extension headers in a row: more is nothing honest */
@@ -219,5 +221,7 @@ ipsec_ip6_mask(uint8_t *to, size_t hdr)
     }
     return hdr;
 }
+
+#endif
 
 #endif

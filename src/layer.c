@@ -61,7 +61,7 @@ tfc_room(const struct ipsec_sa *sa, size_t *tail)
     size_t max = sa->link_mtu, len = sa->tfc, need;
 
     if (max == 0) {
-        max = UINT16_MAX + (sa->local.version == 6 ? IP6_HDR : 0);
+        max = UINT16_MAX + (IS_IP6(sa->local.version) ? IP6_HDR : 0);
     }
     max = ipsec_layer_mtu(sa, 0, max);
     len = len < max ? len : max;
@@ -86,9 +86,7 @@ ipsec_sa_room(const struct ipsec_sa *sa, size_t *head, size_t *tail)
 size_t
 ipsec_sa_mtu(const struct ipsec_sa *sa, size_t link_mtu)
 {
-    size_t ip_len = sa->local.version == 6 ? IP6_HDR : IP4_HDR;
-
-    return ipsec_layer_mtu(sa, ip_len, link_mtu);
+    return ipsec_layer_mtu(sa, ipsec_tunnel_len(sa), link_mtu);
 }
 
 /* see inner.h */
@@ -104,7 +102,7 @@ ipsec_layer_next(const struct ipsec_sa *sa, const struct ipsec_ip *ip,
     if (sa->mode == IPSEC_MODE_TRANSPORT) {
         return p[ip->ins_nh];
     }
-    return ip->version == 4 ? PROTO_IPIP : PROTO_IPV6;
+    return IS_IP6(ip->version) ? PROTO_IPV6 : PROTO_IPIP;
 }
 
 /* see inner.h */

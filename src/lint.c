@@ -489,7 +489,8 @@ clear_check(struct lint *l, const struct ipsec_policy *p)
     }
     s.version = 6;
     s.proto = PROTO_ICMPV6;
-    if (p->sel.local.bits == 0 && p->sel.remote.bits == 0 &&
+    if (!LACKS_IP(s.version) && p->sel.local.bits == 0 &&
+        p->sel.remote.bits == 0 &&
         !has_bypass(l, p, &s, ND_SOLICIT) && relate(&p->sel, &sel) != APART) {
         tell(l, IPSEC_LINT_NO_ND, p, NULL);
     }

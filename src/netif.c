@@ -30,7 +30,7 @@ finish(const struct ipsec_netif *nif, struct ipsec_pkt *pkt)
 static size_t
 mtu_of(const struct ipsec_netif *nif, const struct ipsec_pkt *pkt)
 {
-    size_t least = pkt->buf.data[0] >> 4 == 6 ? IP6_MIN_MTU : IP4_MIN_MTU;
+    size_t least = IS_IP6(pkt->buf.data[0] >> 4) ? IP6_MIN_MTU : IP4_MIN_MTU;
     const struct ipsec_sa *sa;
 
     if (pkt->layers == 0 || nif->frag == NULL) {
@@ -53,7 +53,7 @@ send_cut(struct ipsec_netif *nif, struct ipsec_pkt *pkt, size_t mtu)
     int rc;
 
     if (nif->frag == NULL ||
-        (pkt->buf.data[0] >> 4 == 6 && pkt->layers == 0 &&
+        (IS_IP6(pkt->buf.data[0] >> 4) && pkt->layers == 0 &&
          (pkt->flags & IPSEC_PKT_FRAG_OK) == 0)) {
         return IPSEC_ERR_TOO_BIG; /* only its source may */
     }
@@ -116,7 +116,7 @@ is_ipsec(const struct ipsec_netif *nif, const struct ipsec_ip *ip,
     uint8_t proto = ip->fh != 0 ? p[ip->fh] : ip->proto;
 
     return proto == IPSEC_PROTO_ESP || proto == IPSEC_PROTO_AH ||
-           (ip->version == 6 && proto == PROTO_DSTOPTS) ||
+           (IS_IP6(ip->version) && proto == PROTO_DSTOPTS) ||
            (proto == PROTO_UDP && nif->ips->cfg->natt_port != 0);
 }
 

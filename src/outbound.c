@@ -172,7 +172,7 @@ mtu_from(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip, size_t from,
 
     while (i > from) {
         sa = pkt->sa[--i];
-        max = UINT16_MAX + (sa->local.version == 6 ? IP6_HDR : 0);
+        max = UINT16_MAX + (IS_IP6(sa->local.version) ? IP6_HDR : 0);
         if (heed && sa->mtu != 0) {
             max = sa->mtu;
         }
@@ -216,7 +216,7 @@ df_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     int df = ip->df, any = df;
     size_t i;
 
-    if (ip->version == 6 && (pkt->flags & IPSEC_PKT_FRAG_OK)) {
+    if (IS_IP6(ip->version) && (pkt->flags & IPSEC_PKT_FRAG_OK)) {
         any = 0;
     }
     for (i = 0; i < HELD(pkt); i++) {
@@ -224,7 +224,7 @@ df_of(const struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
             df = ipsec_tunnel_df(pkt->sa[i], df);
             any |= df;
             /* we may fragment our own IPv6, but not once it is inside */
-            df |= pkt->sa[i]->local.version == 6;
+            df |= IS_IP6(pkt->sa[i]->local.version);
         }
     }
     return any;
@@ -236,7 +236,7 @@ mtu_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
 {
     size_t mtu = mtu_of(pkt, ip, df_of(pkt, ip));
 
-    if (ip->version == 6 && mtu < IP6_MIN_MTU) {
+    if (IS_IP6(ip->version) && mtu < IP6_MIN_MTU) {
         mtu = IP6_MIN_MTU; /* a sender need not go below: fragment outside */
     }
     if (ip->len <= mtu) {
@@ -313,8 +313,9 @@ bundle_check(struct ipsec_pkt *pkt, const struct ipsec_ip *ip)
     return rc == IPSEC_OK ? room : rc;
 }
 
-#if defined(IPSEC_NO_AH) && defined(IPSEC_NO_NATT)
-#define is_foreign(sa, ip) 0 /* and if so, no length changes by it */
+#if defined(IPSEC_NO_IPV6) ||                                                 \
+    (defined(IPSEC_NO_AH) && defined(IPSEC_NO_NATT))
+#define is_foreign(sa, ip) 0 /* or if so, no length changes by it */
 #else
 /* In transport mode the header stays: is it of another IP version than `sa`
  * is by now, by which lengths are reckoned? */
@@ -386,7 +387,7 @@ go_on(struct ipsec *ips, struct ipsec_pkt *pkt, int rc)
     struct ipsec_sa *sa = pkt->sa[pkt->stage];
 
     while (rc == IPSEC_OK) {
-        if (pkt->buf.data[0] >> 4 == 6) {
+        if (IS_IP6(pkt->buf.data[0] >> 4)) {
             ipsec_sum_renew(&pkt->buf); /* of UDP: all is final now */
         }
         sa->packets++;

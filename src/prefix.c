@@ -45,7 +45,7 @@ size_t
 ipsec_prefix_split(struct ipsec_prefix *prefix, size_t max,
                    const struct ipsec_addr *lo, const struct ipsec_addr *hi)
 {
-    size_t len = lo->version == 4 ? 4 : 16, n = 0;
+    size_t len = IS_IP6(lo->version) ? 16 : 4, n = 0;
     uint8_t at[16], last[16], host;
 
     if (!ipsec_addr_pair(lo, hi) || memcmp(lo->byte, hi->byte, len) > 0) {

@@ -52,7 +52,7 @@ piece_load(struct piece *piece, const struct ipsec_buf *buf)
         return rc;
     }
     piece->p = p;
-    if (piece->ip.version == 4) {
+    if (!IS_IP6(piece->ip.version)) {
         field = get16(p + 6);
         piece->hdr = piece->start = piece->ip.off;
         piece->at = (field & 0x1fffu) * UNIT;
@@ -80,7 +80,7 @@ piece_check(const struct piece *piece)
     if (piece->len == 0 || (piece->more && piece->len % UNIT != 0)) {
         return IPSEC_ERR_MALFORMED;
     }
-    if (ip->version == 4) {
+    if (!IS_IP6(ip->version)) {
         return ipsec_ip4_intact(piece->p) ? IPSEC_OK : IPSEC_ERR_MALFORMED;
     }
     if (piece->hdr + piece->end - IP6_HDR > FRAG_END ||
@@ -122,7 +122,7 @@ static int
 is_of(struct ipsec_reass_slot *slot, const struct piece *piece)
 {
     return slot->state >= SLOT_FILLING && slot->id == piece->ip.id &&
-           (piece->ip.version == 6 || slot->proto == piece->ip.proto) &&
+           (IS_IP6(piece->ip.version) || slot->proto == piece->ip.proto) &&
            memcmp(addrs_of(slot), &piece->flow, FLOW_ADDRS) == 0;
 }
 
@@ -247,7 +247,7 @@ headers_copy(struct ipsec_reass_slot *slot, const struct piece *piece)
     uint8_t *to = piece->payload - piece->hdr;
 
     memcpy(to, piece->p, piece->hdr);
-    if (piece->ip.version == 6) {
+    if (IS_IP6(piece->ip.version)) {
         to[piece->ip.fh_nh] = piece->p[piece->ip.fh];
     }
     slot->hdr = (uint16_t)piece->hdr;
@@ -305,7 +305,7 @@ datagram_end(struct ipsec_reass *re, struct ipsec_reass_slot *slot,
     uint8_t *p = piece->payload - slot->hdr;
     uint8_t ce = slot->ecn >> ECN_CE ? ECN_CE : 0;
 
-    if (piece->ip.version == 4) {
+    if (!IS_IP6(piece->ip.version)) {
         p[6] &= 0xc0; /* neither MF nor offset */
         p[7] = 0;
     } else {

@@ -274,7 +274,8 @@ check_shape(const struct ipsec *ips, const struct ipsec_sa *sa,
     if (!ipsec_proto_known(q->proto) || !mode_known(ips, q) ||
         (q->proto == IPSEC_PROTO_AH && q->km.encr != IPSEC_ENCR_NULL) ||
         (q->flags & ~(unsigned)KNOWN_FLAGS) != 0 ||
-        !tfc_known(q) || map_refused(q)) {
+        !tfc_known(q) || map_refused(q) || LACKS_IP(q->local.version) ||
+        LACKS_IP(q->remote.version)) {
         return IPSEC_ERR_UNSUPPORTED;
     }
     if (sa->state != IPSEC_SA_NONE &&
@@ -451,7 +452,8 @@ ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa, uint16_t flags,
         return IPSEC_ERR_ARG;
     }
     if ((flags & ~(unsigned)UPDATE_FLAGS) != 0 ||
-        (IS_GROUP(sa) && local_port != 0)) {
+        (IS_GROUP(sa) && local_port != 0) || LACKS_IP(local->version) ||
+        LACKS_IP(remote->version)) {
         return IPSEC_ERR_UNSUPPORTED;
     }
     rc = check_ports(sa->proto, local_port, remote_port);

@@ -396,8 +396,11 @@ ports_check(const struct ipsec_selector *s)
 static int
 selector_check(const struct ipsec_selector *s)
 {
-    uint8_t max = s->version == 6 ? 128 : s->version == 4 ? 32 : 0;
+    uint8_t max = IS_IP6(s->version) ? 128 : s->version == 4 ? 32 : 0;
 
+    if (LACKS_IP(s->version)) {
+        return IPSEC_ERR_UNSUPPORTED;
+    }
     if ((s->version != 0 && max == 0) || s->local.bits > max ||
         s->remote.bits > max) {
         return IPSEC_ERR_PREFIX;

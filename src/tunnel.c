@@ -13,7 +13,7 @@
 int
 ipsec_tunnel_df(const struct ipsec_sa *sa, int df)
 {
-    if (sa->local.version == 6) {
+    if (IS_IP6(sa->local.version)) {
         return 0; /* we are the source: we may fragment */
     }
     return (sa->flags & IPSEC_SA_DF_SET) ||
@@ -79,7 +79,7 @@ wrap6(const struct ipsec_sa *sa, uint8_t *p, size_t len,
       const struct ipsec_ip *inner, const uint8_t *in)
 {
     put32(p, 0);
-    if ((sa->flags & IPSEC_SA_LABEL_COPY) && inner->version == 6) {
+    if ((sa->flags & IPSEC_SA_LABEL_COPY) && IS_IP6(inner->version)) {
         memcpy(p, in, 4);
     }
     ipsec_ip6_set_tos(p, outer_tos(sa, inner->tos));
@@ -95,7 +95,7 @@ void
 ipsec_tunnel_wrap(const struct ipsec_sa *sa, uint8_t *p, size_t len,
                   const struct ipsec_ip *inner, const uint8_t *in)
 {
-    if (sa->local.version == 6) {
+    if (IS_IP6(sa->local.version)) {
         wrap6(sa, p, len, inner, in);
     } else {
         wrap4(sa, p, len, inner);
@@ -127,8 +127,8 @@ ipsec_tunnel_unwrap(struct ipsec_buf *buf, uint8_t proto, struct ipsec_ip *ip)
         return IPSEC_ERR_MODE;
     }
     rc = ipsec_ip_parse(ip, buf);
-    if (rc != IPSEC_OK || (ip->version == 4) != (proto == PROTO_IPIP) ||
-        (ip->version == 4 && !ipsec_ip4_intact(buf->data))) {
+    if (rc != IPSEC_OK || IS_IP6(ip->version) != (proto == PROTO_IPV6) ||
+        (!IS_IP6(ip->version) && !ipsec_ip4_intact(buf->data))) {
         return IPSEC_ERR_MALFORMED;
     }
     buf->len = ip->len; /* the rest is TFC padding (RFC 4303 section 2.7) */
@@ -139,10 +139,10 @@ ipsec_tunnel_unwrap(struct ipsec_buf *buf, uint8_t proto, struct ipsec_ip *ip)
     }
     if ((unsigned)ecn != inner) {
         ip->tos = (uint8_t)((ip->tos & ~ECN) | (unsigned)ecn);
-        if (ip->version == 4) {
-            ipsec_ip4_set_tos(buf->data, ip->tos);
-        } else {
+        if (IS_IP6(ip->version)) {
             ipsec_ip6_set_tos(buf->data, ip->tos);
+        } else {
+            ipsec_ip4_set_tos(buf->data, ip->tos);
         }
     }
     return IPSEC_OK;

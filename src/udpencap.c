@@ -131,7 +131,7 @@ ipsec_sum_renew(struct ipsec_buf *buf)
     }
     if (ip.proto == PROTO_UDP) {
         if (get16(p + 4) < UDP_HDR || get16(p + 4) > len ||
-            (ip.version == 4 && get16(p + at) == 0)) {
+            (!IS_IP6(ip.version) && get16(p + at) == 0)) {
             return;
         }
         len = get16(p + 4);

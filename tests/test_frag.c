@@ -205,7 +205,7 @@ test_frag_key(void **state)
     int v6;
 
     (void)state;
-    for (v6 = 0; v6 < 2; v6++) {
+    for (v6 = 0; v6 < FX_IPS; v6++) {
         n = v6 ? COUNT(at6) : COUNT(at4);
         for (i = 0; i < n + 2; i++) {
             fx_note("IPv%d, byte %zu", v6 ? 6 : 4, i);

@@ -254,7 +254,7 @@ test_fragment_exact_fit(void **state)
     int v6;
 
     (void)state;
-    for (v6 = 0; v6 < 2; v6++) {
+    for (v6 = 0; v6 < FX_IPS; v6++) {
         if (v6) {
             spec.src = "fd00::1";
             spec.dst = "fd00::2";

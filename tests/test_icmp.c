@@ -281,7 +281,7 @@ test_icmp_checksum_must_be_right(void **state)
     int version;
 
     (void)state;
-    for (version = 4; version <= 6; version += 2) {
+    for (version = 4; version <= FX_IP_LAST; version += 2) {
         path_begin(&path, version);
         spec = path_too_big(&path, version, 1400);
         len = icmp_build(path.error, &spec);
@@ -380,7 +380,7 @@ test_icmp_quote_of_any_length(void **state)
     size_t len;
 
     (void)state;
-    for (version = 4; version <= 6; version += 2) {
+    for (version = 4; version <= FX_IP_LAST; version += 2) {
         path_begin(&path, version);
         for (len = 0; len <= path.wire_len; len++) {
             spec = path_too_big(&path, version, 1400);

@@ -72,7 +72,7 @@ test_icmp_error_of_each_verdict(void **state)
     int version, status;
 
     (void)state;
-    for (version = 4; version <= 6; version += 2) {
+    for (version = 4; version <= FX_IP_LAST; version += 2) {
         at = version == 4 ? 20 : 40;
         spec = udp(version, 100);
         for (i = 0; i < COUNT(row); i++) {
@@ -142,7 +142,7 @@ test_icmp_error_quotes_what_fits(void **state)
     size_t len, most, head, want;
 
     (void)state;
-    for (version = 4; version <= 6; version += 2) {
+    for (version = 4; version <= FX_IP_LAST; version += 2) {
         most = version == 4 ? 576 : 1280;
         head = version == 4 ? 28 : 48;
         for (len = head; len < 1600; len += len > most ? 97 : 1) {

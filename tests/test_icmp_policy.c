@@ -157,7 +157,7 @@ test_icmp_related_goes_with_the_flow_that_it_quotes(void **state)
     int version;
 
     (void)state;
-    for (version = 4; version <= 6; version += 2) {
+    for (version = 4; version <= FX_IP_LAST; version += 2) {
         begin(version, 0);
         spec = exceeded(version);
         assert_status(passed(&spec), IPSEC_OK);
@@ -268,7 +268,7 @@ test_icmp_related_with_a_cut_quote(void **state)
     size_t head, len;
 
     (void)state;
-    for (version = 4; version <= 6; version += 2) {
+    for (version = 4; version <= FX_IP_LAST; version += 2) {
         head = version == 4 ? 20 : 40;
         for (ports = 0; ports < 2; ports++) {
             for (len = 0; len <= head + 16; len++) {
@@ -476,7 +476,7 @@ test_icmp_check_of_what_an_error_quotes(void **state)
     size_t i;
 
     (void)state;
-    for (version = 4; version <= 6; version += 2) {
+    for (version = 4; version <= FX_IP_LAST; version += 2) {
         v6 = version == 6;
         for (i = 0; i < COUNT(on); i++) {
             begin_check(version);

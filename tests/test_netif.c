@@ -254,7 +254,7 @@ test_netif_stack_fragments_are_put_together(void **state)
     int v6;
 
     (void)state;
-    for (v6 = 0; v6 < 2; v6++) {
+    for (v6 = 0; v6 < FX_IPS; v6++) {
         setup(IPSEC_MODE_TRANSPORT, v6 ? 6 : 4);
         spec = pair_spec(&pair, v6 ? 6 : 4, 17, 2800);
         len = packet_build(plain, &spec);

@@ -159,7 +159,7 @@ test_reass_in_any_order(void **state)
     int v6;
 
     (void)state;
-    for (v6 = 0; v6 < 2; v6++) {
+    for (v6 = 0; v6 < FX_IPS; v6++) {
         setup(1);
         for (i = 0; i < 6; i++) {
             for (k = 0; k < 3; k++) {
@@ -383,7 +383,7 @@ test_reass_longest(void **state)
     int v6;
 
     (void)state;
-    for (v6 = 0; v6 < 2; v6++) {
+    for (v6 = 0; v6 < FX_IPS; v6++) {
         setup(1);
         free(slot[0].buf);
         slot[0].size = IPSEC_REASS_SIZE(65535, HEAD, TAIL);

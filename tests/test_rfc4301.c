@@ -92,7 +92,7 @@ test_rfc4301_inbound_dscp_is_not_checked(void **state)
     int version;
 
     (void)state;
-    for (version = 4; version <= 6; version += 2) {
+    for (version = 4; version <= FX_IP_LAST; version += 2) {
         for (dscp = 0; dscp < 64; dscp++) {
             begin(IPSEC_MODE_TUNNEL, version);
             if (version == 4) {
@@ -115,7 +115,7 @@ check_needs_bypass(struct packet_spec *spec, uint16_t port)
     struct ipsec_policy bypass = { 0 };
     int version;
 
-    for (version = 4; version <= 6; version += 2) {
+    for (version = 4; version <= FX_IP_LAST; version += 2) {
         pair_init(&pair, &suites[GCM128], IPSEC_MODE_TUNNEL, version);
         ipsec_spd_remove(B, &pair.pb);
         spec->src = version == 4 ? "192.0.2.1" : "2001:db8::1";

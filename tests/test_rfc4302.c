@@ -92,7 +92,7 @@ test_rfc4302_reserved_is_ignored_but_covered(void **state)
     int version;
 
     (void)state;
-    for (version = 4; version <= 6; version += 2) {
+    for (version = 4; version <= FX_IP_LAST; version += 2) {
         begin(version);
         assert_int_equal(wire[hdr + 2] | wire[hdr + 3], 0);
         wire[hdr + 2] = 0xbe;

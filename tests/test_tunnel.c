@@ -44,7 +44,7 @@ test_tunnel_outer_ipv4_field_by_field(void **state)
     int version;
 
     (void)state;
-    for (version = 4; version <= 6; version += 2) {
+    for (version = 4; version <= FX_IP_LAST; version += 2) {
         spec = spec_of(version);
         spec.ttl = 1;
         spec.opt_len = version == 4 ? 8 : 0;
@@ -71,7 +71,7 @@ test_tunnel_outer_ipv6_field_by_field(void **state)
     int version;
 
     (void)state;
-    for (version = 4; version <= 6; version += 2) {
+    for (version = 4; version <= FX_IP_LAST; version += 2) {
         spec = spec_of(version);
         spec.ttl = 1;
         spec.ext = version == 6 ? "h" : NULL;

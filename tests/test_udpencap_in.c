@@ -81,7 +81,7 @@ test_udpencap_demux_table(void **state)
     assert_int_equal(
         reader_open(&reader, "tests/vectors/table_udp4500_demux.txt"), 0);
     for (; reader_next(&reader, &rec); n++) {
-        for (v = 4; v <= 6; v += 2) {
+        for (v = 4; v <= FX_IP_LAST; v += 2) {
             fx_note("%s, IPv%d", record_get(&rec, "id"), v);
             begin_demux(v, &bypass);
             bytes = record_hex(&rec, "payload", payload, sizeof payload);
@@ -125,7 +125,7 @@ test_udpencap_header_fields(void **state)
 
     (void)state;
     for (i = 0; i < COUNT(row); i++) {
-        for (v = 4; v <= 6; v += 2) {
+        for (v = 4; v <= FX_IP_LAST; v += 2) {
             fx_note("row %zu, IPv%d", i, v);
             natt_begin(&pair, &suites[CBC128], IPSEC_MODE_TUNNEL, v);
             spec = pair_spec(&pair, 4, 17, 9);
@@ -174,7 +174,7 @@ test_udpencap_cut_headers(void **state)
     int v;
 
     (void)state;
-    for (v = 4; v <= 6; v += 2) {
+    for (v = 4; v <= FX_IP_LAST; v += 2) {
         natt_begin(&pair, &suites[GCM128], IPSEC_MODE_TUNNEL, v);
         spec = pair_spec(&pair, 4, 17, 50);
         len = pair_seal(&pair, &spec, wire);

@@ -39,7 +39,7 @@ test_wild_card_next_header_decides(void **state)
     (void)state;
     for (proto = 50; proto <= 51; proto++) {
         for (mode = 1; mode <= 2; mode++) {
-            for (version = 4; version <= 6; version += 2) {
+            for (version = 4; version <= FX_IP_LAST; version += 2) {
                 for (asked = 0; asked <= 2; asked++) {
                     inner = mode == IPSEC_MODE_TUNNEL ? 10 - version : version;
                     fx_note("%d, mode %d, IPv%d, asked for %d", proto, mode,

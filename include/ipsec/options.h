@@ -50,6 +50,12 @@
  *                         with IPSEC_ERR_DEPTH
  *     IPSEC_NO_ADDITIONS  all of these
  *
+ * A family. Addresses of public structures stay as they are.
+ *
+ *     IPSEC_NO_IPV6       IPv6, inside tunnels and outside: its packets are
+ *                         IPSEC_ERR_MALFORMED both ways, whatever policy says,
+ *                         as those of any unknown version are
+ *
  * Transforms. AES-GCM-16, AES-CBC, ChaCha20-Poly1305, NULL and
  * HMAC-SHA2-256-128 are always in: they are what RFC 8221 demands, and a
  * row in a table each. A port leaves out besides what its crypto library was

@@ -19,6 +19,18 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Of tests that go through the IP versions: the last, and how many. */
+#ifdef IPSEC_NO_IPV6
+#define FX_IP_LAST 4
+#define FX_IPS     1
+#else
+#define FX_IP_LAST 6
+#define FX_IPS     2
+#endif
+
+/* Of what the fixtures make: where IPv6 was left out, it is IPv4. */
+#define FX_IS_IP6(version) (FX_IPS == 2 && (version) == 6)
+
 /* Like assert_int_equal, but it names the statuses, and says where in a
  * table the test was (see fx_note). */
 #define assert_status(got, want) \

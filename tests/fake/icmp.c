@@ -94,7 +94,7 @@ struct icmp_spec
 path_too_big(const struct path *path, int version, uint32_t mtu)
 {
     struct icmp_spec spec = { 0 };
-    int v6 = version == 6;
+    int v6 = FX_IS_IP6(version);
 
     spec.src = path_router[v6];
     spec.dst = path_us[v6];

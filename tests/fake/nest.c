@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake/nest.h"
 
-static const char *const ends_a[] = { "10.1.0.1", "192.0.2.1", "2001:db8::1" };
-static const char *const ends_b[] = { "10.2.0.2", "198.51.100.2",
-                                      "2001:db8:ff::2" };
+static const char *const ends_a[] = {
+    "10.1.0.1", "192.0.2.1", FX_IPS == 2 ? "2001:db8::1" : "192.0.2.11"
+};
+static const char *const ends_b[] = {
+    "10.2.0.2", "198.51.100.2", FX_IPS == 2 ? "2001:db8:ff::2" : "198.51.100.12"
+};
 
 static void
 layer_init(struct nest *nest, size_t i, int suite)

@@ -12,7 +12,7 @@ void
 pair_prepare(struct pair *pair, const struct suite *suite, int mode,
              int version)
 {
-    int v6 = version == 6;
+    int v6 = FX_IS_IP6(version);
 
     fx_init(&pair->a, 0);
     fx_init(&pair->b, 0);
@@ -56,8 +56,8 @@ pair_spec(const struct pair *pair, int version, uint8_t proto, size_t payload)
         spec.src = outer_a[v6];
         spec.dst = outer_b[v6];
     } else {
-        spec.src = inner_a[version == 6];
-        spec.dst = inner_b[version == 6];
+        spec.src = inner_a[FX_IS_IP6(version)];
+        spec.dst = inner_b[FX_IS_IP6(version)];
     }
     spec.proto = proto;
     spec.sport = proto == 1 || proto == 58 ? 0x0800 : 5000;

@@ -25,8 +25,7 @@ include="-Iinclude -Isrc -Itests -Iports/mbedtls ${MBEDTLS_CFLAGS-}
 tests=$(ls tests/test_*.c | grep -vE '_(accelerator|porting|template)[.]c')
 
 options() {
-    sed -n 's/^#undef \(IPSEC_NO_[A-Z0-9_]*\)$/\1/p;
-            s/^#if defined(\(IPSEC_NO_[A-Z_]*\))$/\1/p' \
+    sed -n 's/^ [*]     \(IPSEC_NO_[A-Z0-9_]*\) .*/\1/p' \
         include/ipsec/options.h
 }
 
@@ -196,7 +195,7 @@ if [ $# -gt 0 ]; then
     echo "$*" > "$top/builds"
 else
     options > "$top/builds"
-    echo IPSEC_NO_ADDITIONS IPSEC_NO_TRANSFORMS >> "$top/builds"
+    echo IPSEC_NO_ADDITIONS IPSEC_NO_TRANSFORMS IPSEC_NO_IPV6 >> "$top/builds"
 fi
 # The one that has everything comes first: the others find its objects.
 sh "$0" --build

@@ -93,6 +93,9 @@ says select IPSEC_NO_DSCP "$ok OK OK OK OK $no ARG lane 0"
 says select IPSEC_NO_ADDITIONS \
     "OK $no $no $no PORTS $no $no ARG $no ARG $no ARG lane 0"
 says fragments IPSEC_NO_FRAGMENTS 'refused'
+says family '' passes
+says family IPSEC_NO_IPV6 refused
+says family 'IPSEC_NO_IPV6 IPSEC_NO_ICMP' refused
 
 # What refused.c asks for; lacks MACROS FEATURE...: a build without these.
 features='quarantine rollover tfc dummy any gmac details reason tables
