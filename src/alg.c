@@ -63,14 +63,14 @@ static const struct integ integ_rows[] = {
 #if !defined(IPSEC_NO_XCBC)
     { IPSEC_INTEG_AES_XCBC_96, 12, 16 },
 #endif
-#if ALG_AH
+#if ALG_AH != 0u
     { IPSEC_INTEG_AES_GMAC_128, 16, 20 }, /* with a salt, as an AEAD has it */
     { IPSEC_INTEG_AES_GMAC_192, 16, 28 },
     { IPSEC_INTEG_AES_GMAC_256, 16, 36 },
 #endif
 };
 
-#if ALG_AH
+#if ALG_AH != 0u
 /* With GMAC, the Authentication Data of AH begins with an IV (RFC 4543 section
  * 4); and there is no cipher in AH. */
 static int

@@ -27,8 +27,8 @@
 #define TOO_BIG6          0x0200u
 #define REDIRECT6         0x8900u
 
-/* Types of ICMPv4 that are errors: 3 to 5, 11 and 12 */
-#define ERRORS4 (7u << 3 | 3u << 11)
+/* Types of ICMPv4 that are errors, a bit each: 3 to 5, 11 and 12 */
+#define ERRORS4 0x1838u
 
 #define TTL               64
 #define TOS_CONTROL     0xc0 /* precedence 6 (RFC 1812 section 4.3.2.5) */

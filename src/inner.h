@@ -40,7 +40,7 @@ uint16_t ipsec_sum_whole(const uint8_t *ip, size_t off, uint8_t proto,
 #define LACKS_IP(version) ((version) == 6)
 #else
 #define IS_IP6(version)   ((version) == 6)
-#define LACKS_IP(version) 0
+#define LACKS_IP(version) ((void)(version), 0)
 #endif
 
 /* flow.c */
@@ -584,7 +584,8 @@ ipsec_ip_label(const uint8_t *p)
     return IS_IP6(p[0] >> 4) ? get32(p) & 0xfffff : 0;
 }
 
-/* Count and audit a drop, for which `sa`, or NULL, answers. why->status. */
+/* Count and audit a drop, for which `sa`, or NULL, answers: `why` has status,
+ * direction and flow. why->status. */
 int ipsec_pkt_drop(struct ipsec *ips, struct ipsec_pkt *pkt,
                    struct ipsec_sa *sa, struct ipsec_audit *why);
 

@@ -231,7 +231,6 @@ ipsec_pkt_drop(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
                struct ipsec_audit *why)
 {
     struct ipsec_stats *stats = ipsec_pkt_stats(ips, pkt);
-    struct ipsec_flow none;
 
     if (why->dir == IPSEC_IN) {
         stats->in_drop[-why->status]++;
@@ -241,10 +240,6 @@ ipsec_pkt_drop(struct ipsec *ips, struct ipsec_pkt *pkt, struct ipsec_sa *sa,
     if (sa != NULL) {
         sa_count_drop(sa, why->status);
         AUDIT_DETAIL(why->spi = sa->spi);
-    }
-    if (why->flow == NULL) {
-        memset(&none, 0, sizeof none);
-        why->flow = &none;
     }
     AUDIT_DETAIL(why->time = ips->now);
     why->pkt = pkt;

@@ -22,7 +22,7 @@
 
 #define PORT_IKE     500u
 #define PORT_NATT    4500u
-#define ND_SOLICIT   (135u << 8) /* neighbour solicitation, code 0 */
+#define ND_SOLICIT   0x8700u /* 135, neighbour solicitation; code 0 */
 
 struct lint {
     const struct ipsec *ours, *theirs;

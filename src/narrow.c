@@ -50,7 +50,7 @@ int
 ipsec_pfp_valid(const struct ipsec_policy *policy)
 {
     const struct ipsec_selector *s = &policy->sel;
-    int opaque = s->set & IPSEC_SEL_PROTO_OPAQUE;
+    int opaque = (s->set & IPSEC_SEL_PROTO_OPAQUE) != 0;
 
     if ((s->set & ~SEL_ALL) != 0 || (policy->pfp & ~PFP_ALL) != 0 ||
         (opaque && (s->version != 6 || s->proto != 0)) ||

@@ -39,11 +39,16 @@ drop(struct ipsec *ips, struct ipsec_pkt *pkt, int status,
      const struct ipsec_flow *flow, struct ipsec_sa *sa)
 {
     struct ipsec_audit why = { 0 };
+    struct ipsec_flow none;
 
     why.status = status;
     why.dir = IPSEC_OUT;
     why.flow = flow;
     details_put(&why, pkt, sa);
+    if (flow == NULL) {
+        memset(&none, 0, sizeof none);
+        why.flow = &none;
+    }
     ipsec_pkt_drop(ips, pkt, sa, &why);
     if (status == IPSEC_ERR_EXPIRED || status == IPSEC_ERR_SEQ_OVERFLOW) {
         ipsec_life_warn(ips, sa);
@@ -119,7 +124,7 @@ bundle_hold(struct ipsec *ips, struct ipsec_pkt *pkt,
 {
     const struct ipsec_addr *local = &flow->local, *remote = &flow->remote;
     struct ipsec_sa *sa;
-    int rc, transit = pkt->flags & IPSEC_PKT_TRANSIT;
+    int rc, transit = (pkt->flags & IPSEC_PKT_TRANSIT) != 0;
     uint8_t lane = ipsec_pkt_lane(ips, pkt, ip);
 
     for (; policy != NULL; policy = OUTER(policy)) {

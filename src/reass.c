@@ -55,7 +55,7 @@ piece_load(struct piece *piece, const struct ipsec_buf *buf)
     if (!IS_IP6(piece->ip.version)) {
         field = get16(p + 6);
         piece->hdr = piece->start = piece->ip.off;
-        piece->at = (field & 0x1fffu) * UNIT;
+        piece->at = (size_t)(field & 0x1fffu) * UNIT;
         piece->more = field & 0x2000u;
     } else {
         field = get16(p + piece->ip.fh + 2);

@@ -348,7 +348,7 @@ check(const struct ipsec *ips, const struct ipsec_sa *sa,
         rc = IPSEC_ERR_UNSUPPORTED; /* RFC 4543 section 5.3 */
     }
     if (rc == IPSEC_OK) {
-        rc = ipsec_key_check(&q->km, q->flags & IPSEC_SA_NEGOTIATED);
+        rc = ipsec_key_check(&q->km, (q->flags & IPSEC_SA_NEGOTIATED) != 0);
     }
     if (rc == IPSEC_OK) {
         rc = ipsec_group_valid(q, alg);

@@ -53,7 +53,7 @@ port_match(uint16_t lo, uint16_t hi, uint16_t port, uint8_t opaque)
 static int
 proto_match(const struct ipsec_selector *s, const struct ipsec_flow *flow)
 {
-    int unseen = flow->opaque & IPSEC_OPAQUE_PROTO;
+    int unseen = (flow->opaque & IPSEC_OPAQUE_PROTO) != 0;
 
     if (s->set & IPSEC_SEL_NAME) {
         return 0; /* it isn't for packets (RFC 4301 section 4.4.1.1) */
