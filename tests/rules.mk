@@ -68,8 +68,8 @@ $(VECTORS): $(VECTORS_OBJ) $(TEST_OBJ)/vectors/record.o $(TEST_PORT) \
 # Hostile input: is every row shown by a test that exists?
 TEST_SCRIPTS += tests/attacks.py
 
-# The tool behind make size.
-TEST_SCRIPTS += tests/size.py
+# The tools behind make size and make firmware-cost.
+TEST_SCRIPTS += tests/size.py tests/cost.sh
 
 # Builds with something left out: see include/ipsec/options.h.
 TEST_SCRIPTS += tests/options/run.sh tests/keymgmt.sh tests/counters.sh

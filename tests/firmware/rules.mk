@@ -14,11 +14,20 @@ FW_CPU_m7 := -mcpu=cortex-m7 -mfloat-abi=soft -DBOARD_AN500
 # What a packet costs, as a product would build it: unaligned words where the
 # core has them, newlib's memcpy(). Of the M0+ there is no such board: an M3
 # runs its instructions.
-FW_COST_BOARDS := c0 c0-O2 c3 c3-O2
+FW_COST_BOARDS := c0 c0-O2 c3 c3-O2 l0 l0-O2 l3 l3-O2
 FW_CPU_c0    := -mcpu=cortex-m0plus -DBOARD_UNALIGNED
 FW_CPU_c3    := -mcpu=cortex-m3 -munaligned-access -DBOARD_UNALIGNED
 FW_CPU_c0-O2 := $(FW_CPU_c0) -O2
 FW_CPU_c3-O2 := $(FW_CPU_c3) -O2
+# ... and with as much as a device with two SAs needs: esp-only-v4 of make size,
+# but all transforms, which are no part of a packet's way.
+FW_LEAN := $(filter-out -DIPSEC_NO_NATT,$(shell sed -n \
+             '/(IPSEC_NO_ADDITIONS)/,/^.endif/s/^.define \(IPSEC_NO\)/-D\1/p' \
+             include/ipsec/options.h)) -DIPSEC_NO_IPV6
+FW_CPU_l0    := $(FW_CPU_c0) $(FW_LEAN)
+FW_CPU_l3    := $(FW_CPU_c3) $(FW_LEAN)
+FW_CPU_l0-O2 := $(FW_CPU_l0) -O2
+FW_CPU_l3-O2 := $(FW_CPU_l3) -O2
 
 # Without -mno-unaligned-access the compiler makes what UNALIGN_TRP traps.
 FW_FLAGS := -mthumb -mno-unaligned-access -Os -g -fno-common \
@@ -80,8 +89,9 @@ $(FW)/device-$1.elf: $(FW_DEVICE_SRC:%.c=$(FW)/$1/%.o) \
     $(FW_LWIP:%=$(FW)/$1/lwip/%.o) $(FW_TLS_SRC:%=$(FW)/$1/mbedtls/%.o)
 $(FW)/selftest-$1.elf: $(FW_SELF_SRC:%.c=$(FW)/$1/%.o) \
     $(FW_TLS_SRC:%=$(FW)/$1/mbedtls/%.o)
+# l0 has the mbedTLS of c0
 $(FW)/cost-$1.elf: $(FW_COST_SRC:%.c=$(FW)/$1/%.o) \
-    $(FW_TLS_SRC:%=$(FW)/$1/mbedtls/%.o)
+    $(FW_TLS_SRC:%=$(FW)/$(1:l%=c%)/mbedtls/%.o)
 $(FW)/$1/$(FW_DIR)/selftest.o: $(wildcard tests/vectors/*.txt)
 endef
 $(foreach b,$(FW_BOARDS) $(FW_COST_BOARDS),$(eval $(call FW_RULES,$b)))
