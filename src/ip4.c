@@ -39,9 +39,11 @@ parse(struct ipsec_ip *ip, const uint8_t *p, size_t len, int cut)
     ip->ins_nh = ip->nh;
     ip->proto = p[9];
     ip->tos = p[1];
-    ip->id = get16(p + 4);
     ip->udp = 0;
+#ifndef IPSEC_NO_FRAGMENTS
+    ip->id = get16(p + 4);
     ip->fh = 0;
+#endif
     frag = get16(p + 6);
     ip->df = (frag & DF) != 0;
     ip->frag = FRAG_NONE;

@@ -137,19 +137,33 @@ put64(uint8_t *p, uint64_t v)
 
 /* One's complement sum of 16-bit words (RFC 1071), and its complement. */
 
-/* Of `len` bytes, a multiple of 4: two words at a time, and the carry goes
+/* Of `len` bytes, a multiple of 4 and no more than a packet has. The carry goes
  * round (RFC 1071 section 2 (C)). */
 static inline uint32_t
 ipsec_sum_words(uint32_t sum, const uint8_t *p, size_t len)
 {
     const uint8_t *behind = p + len;
     uint32_t words;
+#if SWAPS_BYTES
 
     for (; p < behind; p += 4) {
         words = get32(p);
         sum += words;
         sum += sum < words;
     }
+#else
+    uint32_t high = 0, low = 0; /* 32,788 bytes each have room for a shift */
+
+    for (; p < behind; p += 4) {
+        high += p[0];
+        low += p[1];
+        high += p[2];
+        low += p[3];
+    }
+    words = (high << 8) + low;
+    sum += words;
+    sum += sum < words;
+#endif
     return sum;
 }
 
