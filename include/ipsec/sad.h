@@ -219,7 +219,7 @@ int ipsec_sad_add(struct ipsec *ips, struct ipsec_sa *sa,
  *
  * @return IPSEC_OK, IPSEC_ERR_ADDR, IPSEC_ERR_PORTS (only one of them 0),
  *         IPSEC_ERR_EXISTS (as in ipsec_sad_add()), IPSEC_ERR_UNSUPPORTED
- *         (flags; ports of AH; built without UDP, or without this),
+ *         (flags; ports of AH; built without UDP, IPv6, or this),
  *         IPSEC_ERR_ARG (not in the SAD).
  */
 int ipsec_sad_update(struct ipsec *ips, struct ipsec_sa *sa, uint16_t flags,

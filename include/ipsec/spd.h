@@ -118,8 +118,8 @@ struct ipsec_policy {
  *         IPSEC_ERR_PORTS       see there; or `pfp` takes ports where they
  *                               are OPAQUE, or no protocol has them (RFC 4301
  *                               section 4.4.2.2)
- *         IPSEC_ERR_UNSUPPORTED protocol of the SAs; `sel.set`, `pfp` or
- *                               `outer` is not in this build
+ *         IPSEC_ERR_UNSUPPORTED protocol of the SAs; `sel.set`, `pfp`,
+ *                               `outer` or IPv6 is not in this build
  *         IPSEC_ERR_ARG         action, direction, mode; unknown bits; an
  *                               OPAQUE protocol with a number, not in IPv6, or
  *                               to be taken from the packet; `pfp` of what
@@ -163,7 +163,8 @@ struct ipsec_policy *ipsec_spd_next(const struct ipsec *ips,
 /** Cut the range `lo`..`hi`, both included, into prefixes, at most `max` (62
  * always do for IPv4, 254 for IPv6). With IPSEC_NO_RANGES it is not there.
  *
- * @return how many; 0: more than `max`, lo > hi, or mixed versions. */
+ * @return how many; 0: more than `max`, lo > hi, mixed versions, or one that
+ *         is not in this build. */
 size_t ipsec_prefix_split(struct ipsec_prefix *prefix, size_t max,
                           const struct ipsec_addr *lo,
                           const struct ipsec_addr *hi);

@@ -105,10 +105,11 @@ databases(void)
     CHECK(ipsec_prefix_split(prefix, 1, &four, &four) == 1);
 }
 
-/* UDP, of a hop-by-hop header ahead of it, a first and a later fragment. */
+/* UDP; behind a hop-by-hop header, and its length is right as if it were IPv4;
+ * a first and a later fragment. */
 static const uint8_t six[4][56] = {
     { 0x60, 0, 0, 9, 0, 16, 17, 64 },
-    { 0x60, 0, 0, 9, 0, 16, 0, 64, [40] = 17, 0, 1, 4 },
+    { 0x65, 0, 0, 56, 0, 16, 0, 0, [40] = 17, 0, 1, 4 },
     { 0x60, 0, 0, 9, 0, 16, 44, 64, [40] = 17, 0, 0, 1 },
     { 0x60, 0, 0, 9, 0, 16, 44, 64, [40] = 17, 0, 0, 8 },
 };
