@@ -75,7 +75,9 @@ test_ip4_parse_knows_fragments(void **state)
         spec.frag = row[i].frag;
         spec.id = (uint16_t)(0xfff0 + i);
         assert_status(parse(&ip, b, packet_build(b, &spec)), IPSEC_OK);
+#ifndef IPSEC_NO_FRAGMENTS
         assert_true(ip.id == 0xfff0 + i);
+#endif
         assert_int_equal(ip.frag, row[i].want);
         assert_int_equal(ip.df, row[i].df);
     }
