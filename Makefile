@@ -94,7 +94,8 @@ include scripts/deps.mk
 include $(wildcard tests/rules.mk tests/lwip/rules.mk examples/rules.mk \
                    examples/ipsecgw/rules.mk tests/gateway/rules.mk \
                    tests/noheap/rules.mk \
-                   tests/peers/rules.mk tests/interop/rules.mk)
+                   tests/peers/rules.mk tests/interop/rules.mk \
+                   tests/placements/lwip.mk)
 endif
 ifneq ($(filter firmware%,$(MAKECMDGOALS)),)
 include tests/firmware/rules.mk

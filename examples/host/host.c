@@ -26,6 +26,7 @@
 #include "pcap.h"
 
 #define FRAME_MIN 60 /* what a real MAC pads to, without its FCS */
+#define INTERFACES 4 /* that wake host_poll() */
 #define BURST     64 /* frames taken in before timers get their turn */
 
 /* ------------------------------------------------------- clock, chance */
@@ -252,14 +253,13 @@ static void interface_make(struct host *host)
 
     (void)netif_add(&host->netif, &addr, &mask, &gateway, host,
                     interface_init, ethernet_input);
-    netif_set_default(&host->netif);
     netif_create_ip6_linklocal_address(&host->netif, 1);
     if (cfg->ip6 != NULL && ip6addr_aton(cfg->ip6, &addr6)) {
         (void)netif_add_ip6_address(&host->netif, &addr6, NULL);
     }
 }
 
-int host_open(struct host *host, const struct host_config *cfg)
+static int attach_wire(struct host *host, const struct host_config *cfg)
 {
     host->cfg = cfg;
     if (wire_open(host) != 0) {
@@ -271,8 +271,29 @@ int host_open(struct host *host, const struct host_config *cfg)
             return -1;
         }
     }
+    return 0;
+}
+
+int host_open(struct host *host, const struct host_config *cfg)
+{
+    if (attach_wire(host, cfg) != 0) {
+        return -1;
+    }
     lwip_init();
     interface_make(host);
+    netif_set_default(&host->netif);
+    return 0;
+}
+
+int host_add(struct host *host, struct host *more,
+             const struct host_config *cfg)
+{
+    if (attach_wire(more, cfg) != 0) {
+        return -1;
+    }
+    interface_make(more);
+    more->next = host->next;
+    host->next = more;
     return 0;
 }
 
@@ -306,8 +327,10 @@ static int patience(const struct host *host, int timeout_ms)
 {
     u32_t timer = sys_timeouts_sleeptime();
 
-    if (host->waiting > 0 && timeout_ms > 1) {
-        return 1;
+    for (; host != NULL; host = host->next) {
+        if (host->waiting > 0 && timeout_ms > 1) {
+            return 1;
+        }
     }
     if (timeout_ms < 0 || timer < (u32_t)timeout_ms) {
         return timer > 1000 ? 1000 : (int)timer;
@@ -317,18 +340,22 @@ static int patience(const struct host *host, int timeout_ms)
 
 int host_poll(struct host *host, int fd, int timeout_ms)
 {
-    struct pollfd on[2];
+    struct pollfd on[1 + INTERFACES] = { { fd, POLLIN, 0 } };
+    struct host *each = host;
+    nfds_t n = 1; /* poll() passes over a negative one */
 
-    on[0].fd = host->fd;
-    on[1].fd = fd; /* poll() passes over a negative one */
-    on[0].events = on[1].events = POLLIN;
-    on[0].revents = on[1].revents = 0;
-    (void)poll(on, 2, patience(host, timeout_ms));
-    wire_flush(host);
-    wire_receive(host);
+    for (; each != NULL && n <= INTERFACES; each = each->next) {
+        on[n].fd = each->fd;
+        on[n++].events = POLLIN;
+    }
+    (void)poll(on, n, patience(host, timeout_ms));
+    for (each = host; each != NULL; each = each->next) {
+        wire_flush(each);
+        wire_receive(each);
+    }
     sys_check_timeouts();
     if (host->ips != NULL) {
         (void)ipsec_tick(host->ips, host_seconds());
     }
-    return on[1].revents != 0;
+    return on[0].revents != 0;
 }

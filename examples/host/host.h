@@ -40,6 +40,7 @@ struct host_frame {
 struct host {
     struct netif      netif;   /**< its interface, and lwIP's default one */
     struct ipsec     *ips;     /**< or NULL. Set it: host_poll() tells time */
+    struct host      *next;    /**< a further interface, or NULL */
     const struct host_config *cfg;
     int               fd;
     FILE             *pcap;
@@ -50,6 +51,12 @@ struct host {
 
 /** Start lwIP, open the wire, make the interface. 0; or -1, with errno. */
 int host_open(struct host *host, const struct host_config *cfg);
+
+/** Give `host` a further interface, zeroed, with a wire of its own, which
+ * host_poll(host) serves, too. As host_open(). host_up() and host_close() are
+ * for each. */
+int host_add(struct host *host, struct host *more,
+             const struct host_config *cfg);
 
 /** Plug in. Before: attach IPsec and give it policies, for lwIP sends its
  * first packets at once. */

@@ -40,7 +40,7 @@ FW_INC   := -I$(FW_DIR) -Iinclude -Iports/lwip -Iports/mbedtls \
 
 FW_BASE   := board startup console bytes
 FW_DEVICE := $(FW_BASE) lan9118 host chance flash reserve services device
-FW_SHARED := boundary commands settings traffic
+FW_SHARED := boundary commands place settings traffic
 FW_TLS_SRC := aes gcm ccm chacha20 chachapoly poly1305 sha1 sha256 sha512 \
               platform_util constant_time block_cipher
 FW_IPSEC  := $(CORE_SRC) $(PORT_SRC)

@@ -6,10 +6,10 @@
 
 #include <string.h>
 
-#include "ipsec_lwip.h"
 #include "ipsec_mbedtls.h"
 #include "lwip/ip_addr.h"
 #include "lwip/timeouts.h"
+#include "place.h"
 #include "settings.h"
 
 #define REQID       1
@@ -19,7 +19,6 @@
 #define UDP         17
 #define ND_FIRST    133 /* RFC 4861: router solicitation ... redirect */
 #define ND_LAST     137
-#define SLOTS       4
 #define POLL_MS     250
 
 /* One direction of the pair. */
@@ -34,8 +33,6 @@ struct half {
 };
 
 static struct ipsec ips;
-static struct ipsec_lwip port;
-static struct ipsec_lwip_slot slot[SLOTS];
 static struct half out, in;
 static uint32_t window[WINDOW_MAX];
 static struct ipsec_policy nd, ike, protect, multicast4, multicast6;
@@ -186,10 +183,12 @@ static int add_ike(void)
 static int add_protect(void)
 {
     int version = prefix(&protect.sel.remote, setting("target"));
+    const char *source = setting("source");
 
-    if (version < 0 ||
-        prefix(&protect.sel.local,
-               setting(version == 6 ? "ip6" : "ip4")) != version) {
+    if (*source == '\0') {
+        source = setting(version == 6 ? "ip6" : "ip4");
+    }
+    if (version < 0 || prefix(&protect.sel.local, source) != version) {
         return IPSEC_ERR_PREFIX;
     }
     protect.sel.version = (uint8_t)version;
@@ -233,7 +232,7 @@ static int add_all(const struct boundary *own)
 
 static void on_timer(void *arg)
 {
-    ipsec_lwip_poll(arg);
+    place_poll();
     sys_timeout(POLL_MS, on_timer, arg);
 }
 
@@ -250,18 +249,18 @@ const char *boundary_open(struct host *host, const struct boundary *own)
     if (rc != IPSEC_OK) {
         return ipsec_status_str(rc);
     }
-    if (ipsec_lwip_attach(&port, &host->netif, &ips, slot, SLOTS) != ERR_OK) {
+    if (place_open(&host->netif, &ips) != ERR_OK) {
         return "the port refuses";
     }
     host->ips = &ips;
-    sys_timeout(POLL_MS, on_timer, &port);
+    sys_timeout(POLL_MS, on_timer, NULL);
     return NULL;
 }
 
 void boundary_close(void)
 {
-    sys_untimeout(on_timer, &port);
-    (void)ipsec_lwip_detach(&port);
+    sys_untimeout(on_timer, NULL);
+    place_close();
     (void)ipsec_sad_remove(&ips, &out.sa);
     (void)ipsec_sad_remove(&ips, &in.sa);
     ipsec_spd_remove(&ips, &multicast6);
@@ -278,14 +277,14 @@ void boundary_dummies(unsigned count, unsigned size)
     unsigned i, sent = 0;
 
     for (i = 0; i < count; i++) {
-        sent += ipsec_lwip_dummy(&port, &out.sa, (uint16_t)size) == ERR_OK;
+        sent += place_dummy(&out.sa, (uint16_t)size) == ERR_OK;
     }
     printf("dummy %u of %u bad 0 twice 0\n", sent, count);
 }
 
 /* ---------------------------------------------------------- statistics */
 
-static void count(const char *prefix, const char *name, uint64_t value)
+void boundary_count(const char *prefix, const char *name, uint64_t value)
 {
     if (value != 0) {
         printf("%s%s %llu\n", prefix, name, (unsigned long long)value);
@@ -294,14 +293,14 @@ static void count(const char *prefix, const char *name, uint64_t value)
 
 static void count_sa(const char *prefix, const struct ipsec_sa *sa)
 {
-    count(prefix, "packets", sa->packets);
-    count(prefix, "bytes", sa->bytes);
-    count(prefix, "seq", sa->seq);
-    count(prefix, "mtu", sa->mtu);
-    count(prefix, "remote_port", sa->remote_port);
-    count(prefix, "drop_auth", sa->drop_auth);
-    count(prefix, "drop_replay", sa->drop_replay);
-    count(prefix, "drop_other", sa->drop_other);
+    boundary_count(prefix, "packets", sa->packets);
+    boundary_count(prefix, "bytes", sa->bytes);
+    boundary_count(prefix, "seq", sa->seq);
+    boundary_count(prefix, "mtu", sa->mtu);
+    boundary_count(prefix, "remote_port", sa->remote_port);
+    boundary_count(prefix, "drop_auth", sa->drop_auth);
+    boundary_count(prefix, "drop_replay", sa->drop_replay);
+    boundary_count(prefix, "drop_other", sa->drop_other);
 }
 
 void boundary_stats(void)
@@ -309,23 +308,19 @@ void boundary_stats(void)
     const struct ipsec_stats *s = &ips.stats;
     int i;
 
-    count("", "out_protect", s->out_protect);
-    count("", "out_bypass", s->out_bypass);
-    count("", "in_protect", s->in_protect);
-    count("", "in_bypass", s->in_bypass);
-    count("", "in_consumed", s->in_consumed);
-    count("", "in_keepalive", s->in_keepalive);
-    count("", "in_too_big", s->in_too_big);
-    count("", "mappings", mappings);
+    boundary_count("", "out_protect", s->out_protect);
+    boundary_count("", "out_bypass", s->out_bypass);
+    boundary_count("", "in_protect", s->in_protect);
+    boundary_count("", "in_bypass", s->in_bypass);
+    boundary_count("", "in_consumed", s->in_consumed);
+    boundary_count("", "in_keepalive", s->in_keepalive);
+    boundary_count("", "in_too_big", s->in_too_big);
+    boundary_count("", "mappings", mappings);
     for (i = 1; i < IPSEC_DROP_COUNT; i++) {
-        count("in_drop.", ipsec_status_str(-i), s->in_drop[i]);
-        count("out_drop.", ipsec_status_str(-i), s->out_drop[i]);
+        boundary_count("in_drop.", ipsec_status_str(-i), s->in_drop[i]);
+        boundary_count("out_drop.", ipsec_status_str(-i), s->out_drop[i]);
     }
-    count("port.", "held", port.held);
-    count("port.", "nomem", port.nomem);
-    count("port.", "too_big", port.too_big);
-    count("port.", "not_ours", port.not_ours);
-    count("port.", "frag_drop", port.frag_drop);
+    place_stats();
     count_sa("sa_out.", &out.sa);
     count_sa("sa_in.", &in.sa);
 }

@@ -27,6 +27,9 @@ void boundary_close(void);
  * "dummy N of COUNT bad 0 twice 0", how many left. */
 void boundary_dummies(unsigned count, unsigned size);
 
+/** Print a counter if it is not zero. */
+void boundary_count(const char *prefix, const char *name, uint64_t value);
+
 /** Print all counters of it that are not zero, as "NAME VALUE". */
 void boundary_stats(void);
 

@@ -15,7 +15,7 @@
 #include "commands.h"
 #include "settings.h"
 
-static struct host host;
+static struct host host, inside;
 
 /* What is dropped is listed by the callers, but why is only known here. */
 static void on_audit(void *user, const struct ipsec_audit *event)
@@ -88,6 +88,25 @@ static const char *said(const char *name)
     return *value == '\0' ? NULL : value;
 }
 
+/* A gateway's other side, in clear. NULL; or why not. */
+static const char *inside_open(void)
+{
+    static struct host_config cfg;
+
+    if (said("in-wire") == NULL) {
+        return NULL;
+    }
+    cfg.path = said("in-wire");
+    cfg.peer = said("in-peer");
+    cfg.ip4 = said("in-ip4");
+    cfg.mask4 = "255.255.255.0";
+    cfg.ip6 = said("in-ip6");
+    if (cfg.peer == NULL || mac_parse(cfg.mac, "02:00:00:00:00:11")) {
+        return "in-peer= is needed";
+    }
+    return host_add(&host, &inside, &cfg) == 0 ? NULL : strerror(errno);
+}
+
 int main(int argc, char **argv)
 {
     static struct boundary own = { .random = host_random, .audit = on_audit,
@@ -108,6 +127,7 @@ int main(int argc, char **argv)
     cfg.pcap = said("pcap");
     cfg.ip4 = said("ip4");
     cfg.mask4 = "255.255.255.0";
+    cfg.gateway4 = said("gw4");
     cfg.ip6 = said("ip6");
     if (!cfg.path || !cfg.peer || !said("target") ||
         mac_parse(cfg.mac, setting("mac"))) {
@@ -117,16 +137,25 @@ int main(int argc, char **argv)
         return usage(strerror(errno));
     }
     own.seq_out = own.seq_in = setting_number("seq");
-    why = said("mode") ? boundary_open(&host, &own) : NULL;
+    why = inside_open();
+    if (why == NULL && said("mode")) {
+        why = boundary_open(&host, &own);
+    }
     if (why != NULL) {
         return usage(why);
     }
     host_up(&host);
+    if (host.next != NULL) {
+        host_up(host.next);
+    }
     puts("ready");
     (void)fflush(stdout);
     run();
     if (said("mode")) {
         boundary_close();
+    }
+    if (host.next != NULL) {
+        host_close(host.next);
     }
     host_close(&host);
     return 0;

@@ -15,7 +15,13 @@ static struct {
     { "wire", "" },  { "peer", "" },   /* sockets: ours, the relay's */
     { "pcap", "" },  { "mac", "" },
     { "ip4", "" },   { "ip6", "" },    /* ours, /24 and /64 */
+    { "gw4", "" },   { "gw6", "" },    /* routers, ours or of the network */
     { "target", "" },                  /* whom to talk to */
+    { "source", "" },                  /* who does: a host behind us, or "" */
+    /* A gateway's other interface, with a wire of its own. */
+    { "in-wire", "" }, { "in-peer", "" },
+    { "in-ip4", "" },  { "in-ip6", "" },
+    { "reserve", "" },                 /* of the link's MTU, below lwIP */
     /* Without a mode, all goes in clear. */
     { "proto", "" }, { "mode", "" },   /* 50, 51; transport, tunnel */
     { "local", "" }, { "remote", "" }, /* outer addresses */
