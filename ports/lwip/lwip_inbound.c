@@ -10,8 +10,8 @@
 /*
  * From lwIP's input hooks to its sockets. A packet on an attached netif gets
  * past a hook in one of two ways: policy has let it pass in clear, or it is
- * the one that deliver() is just handing in. No fragment ever does, so lwIP's
- * own reassembly, where what came in clear and what came out of a tunnel
+ * the one that deliver() is just handing in. No fragment to us ever does, so
+ * lwIP's own reassembly, where what came in clear and what came out of a tunnel
  * might meet after they were judged, has nothing to do.
  */
 
@@ -135,6 +135,14 @@ ipsec_lwip_is_for_us(const struct pbuf *p, struct netif *inp)
     return 1;
 }
 
+/* Is it to be put together, if it is a fragment? IPv6 that is forwarded is not:
+ * only its source could cut it again (RFC 8200 section 4.5). */
+static int
+is_joined(const struct pbuf *p, int ours)
+{
+    return ours || IP_HDR_GET_VERSION(p->payload) != 6;
+}
+
 /* Has lwIP sent it to itself? Then it is in netif_poll(), called by us, and
  * its source is one of our addresses. */
 static int
@@ -254,7 +262,9 @@ ipsec_lwip_opened(struct ipsec_lwip *port, const struct ipsec_pkt *pkt,
             (void)pbuf_free(p);
             return;
         }
-        q = ipsec_lwip_reass(port, p, over);
+        if (is_joined(p, ipsec_lwip_is_for_us(p, port->netif))) {
+            q = ipsec_lwip_reass(port, p, over);
+        }
         if (q == NULL) {
             return;
         }
@@ -350,7 +360,7 @@ input(struct pbuf *p, struct netif *inp)
         (void)pbuf_free(p);
         return 1;
     }
-    q = ipsec_lwip_reass(port, p, clear);
+    q = is_joined(p, ours) ? ipsec_lwip_reass(port, p, clear) : p;
     q = q == p ? writable(port, p) : q;
     if (q != NULL && !judge(port, q, ours)) {
         if (q == p) {

@@ -179,6 +179,49 @@ forwarded(void **state)
     }
 }
 
+/* Fragments between others go on: of IPv6 as they came, for nobody but their
+ * source may cut them (RFC 8200 section 4.5). Through the tunnel or in clear,
+ * and each is judged. */
+static void
+forwarded_fragments(void **state)
+{
+    struct cut cut[3];
+    size_t i, len;
+    int v, clear;
+
+    (void)state;
+    FOR_EACH_VERSION(v) {
+        for (clear = 0; clear <= 1; clear++) {
+            struct ipsec_policy any;
+
+            lan_begin(IPSEC_MODE_TUNNEL, v, 0);
+            inside_up();
+            lan_policy(&any, clear ? IPSEC_ACTION_BYPASS
+                                   : IPSEC_ACTION_DISCARD,
+                       clear ? 50 : 200, 0, 0, 0);
+            len = udp_packet(ip, far_addr(v), host_addr(v), 7, 9, 3000);
+            assert_int_equal(packet_cut(cut, ip, len, 1400, 5), 3);
+            for (i = 0; i < 3; i++) {
+                if (clear) {
+                    lan_send(cut[i].ip, cut[i].len);
+                } else {
+                    peer_send(cut[i].ip, cut[i].len);
+                }
+                if (v == 6) {
+                    assert_int_equal(handed, i + 1);
+                    assert_memory_equal(last + 8, cut[i].ip + 8,
+                                        cut[i].len - 8);
+                }
+            }
+            assert_int_equal(handed, 3);
+            assert_int_equal(lan.port.frag_drop, 0);
+            ipsec_spd_remove(&lan.dev.ips, &any);
+            netif_remove(&inside);
+            lan_end();
+        }
+    }
+}
+
 /* ESP between other hosts goes by its policy, unopened. */
 static void
 transit_esp(void **state)
@@ -539,6 +582,7 @@ tests_forward(void)
         cmocka_unit_test(from_inside),
 #ifdef LAN_GATEWAY
         cmocka_unit_test(forwarded),
+        cmocka_unit_test(forwarded_fragments),
         cmocka_unit_test(transit_esp),
         cmocka_unit_test(transit_transport),
         cmocka_unit_test(transit_too_big),
