@@ -34,10 +34,12 @@ class Interop(run.Run):
     name = 'interop'
 
     def line(self, name, text, session, seconds, verdict):
+        """`text`: what was seen, or what was wrong."""
         counts = 'out %4d  in %4d' % (
             session.packets(OUT), session.packets(IN)) if session else ''
         print('%-40s %-28s %-18s %5.1f s  %s' % (
-            name, text, counts, seconds, verdict), flush=True)
+            name, text if verdict == 'ok' else '', counts, seconds, verdict),
+            flush=True)
 
     def case(self, session, name, run):
         """True if it passed."""
@@ -54,7 +56,7 @@ class Interop(run.Run):
             raise
         except Exception:      # a bug of the test's own is a failure, too
             bad = [traceback.format_exc()]
-        self.line(name, text if not bad else '', session,
+        self.line(name, bad[0] if bad else text, session,
                   time.monotonic() - start, 'FAIL' if bad else 'ok')
         if bad:
             self.explain(session, name, bad)
@@ -92,6 +94,9 @@ class Interop(run.Run):
             if runs:
                 yield link, runs
 
+    def session(self, link, log):
+        return Session(link, self.guest, self.relay, self.args.device, log)
+
     def group(self, link, runs):
         """Set the link up and run cases on it, until one fails: who knows
         what that leaves behind? Returns those not run yet."""
@@ -99,8 +104,7 @@ class Interop(run.Run):
         good, session = True, None
         left = dict(runs)
         try:
-            session = Session(link, self.guest, self.relay,
-                              self.args.device, log)
+            session = self.session(link, log)
             while left and good:
                 name = next(iter(left))
                 good = self.case(session, name, left.pop(name))
@@ -109,7 +113,7 @@ class Interop(run.Run):
         except EXPECTED as e:
             name = next(iter(left))
             left.pop(name)
-            self.line(name, '', None, 0, 'FAIL')
+            self.line(name, str(e), None, 0, 'FAIL')
             print('    %s\n    see %s.*' % (e, log))
             self.failed += 1
             good = False

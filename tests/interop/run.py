@@ -78,6 +78,9 @@ class Run:
         """All cases."""
         raise NotImplementedError
 
+    def summary(self):
+        return '%d passed, %d failed' % (self.passed, self.failed)
+
     def clean_up(self):
         if self.guest:
             self.guest.stop()
@@ -110,7 +113,7 @@ class Run:
         if self.filters and not self.passed + self.failed:
             print('%s: no case has a name with %s in it' % (
                 self.name, ' or '.join(self.filters)), file=sys.stderr)
-        print('%d passed, %d failed' % (self.passed, self.failed))
+        print(self.summary())
         return 0 if self.passed and not self.failed else 1
 
 
