@@ -324,9 +324,7 @@ lan_bare(int slots)
     lan_policy(&lan.nd, IPSEC_ACTION_BYPASS, 10, 58, 133 << 8, 137 << 8 | 255);
     netif_bring_up(&lan.netif);
     if (slots >= 0) {
-        assert_int_equal(ipsec_lwip_attach(&lan.port, &lan.netif,
-                                           &lan.dev.ips, lan.slot,
-                                           (size_t)slots), ERR_OK);
+        lan_attach(slots);
     }
     netif_addresses(&lan.netif);
     netif_set_up(&lan.netif);
@@ -401,7 +399,7 @@ lan_end(void)
     size_t i;
 
     if (lan.port.netif != NULL) {
-        assert_int_equal(ipsec_lwip_detach(&lan.port), ERR_OK);
+        lan_detach();
         assert_int_equal(lan.netif.mtu, LAN_MTU);
     }
     netif_remove(&lan.netif);
@@ -502,7 +500,7 @@ lan_wait(unsigned ms)
         netif_poll(netif_get_by_index(1)); /* lwIP's loopif */
 #endif
         if (lan.port.netif != NULL) {
-            ipsec_lwip_poll(&lan.port);
+            lan_poll();
         }
         lan_pump();
     }

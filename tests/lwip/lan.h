@@ -3,7 +3,11 @@
 #define TESTS_LWIP_LAN_H
 
 #include "fake/fixture.h"
+#ifdef LAN_BUMP
+#include "ipsec_lwip_bump.h"
+#else
 #include "ipsec_lwip.h"
+#endif
 
 #include "lwip/ip.h"
 #include "lwip/netif.h"
@@ -12,7 +16,8 @@
 #include "lwip/udp.h"
 
 /*
- * A LAN in memory: on one end this process's lwIP with the port, the device;
+ * A LAN in memory: on one end this process's lwIP, the device, with the port in
+ * it or, with LAN_BUMP, a bump below it;
  * on the other the test, the peer, which has a context of the core library to
  * open and seal with, and answers ARP and neighbour solicitations by itself.
  */
@@ -37,8 +42,12 @@ struct frame {
 struct lan {
     struct fx              dev, peer;
     struct netif           netif;
+#ifdef LAN_BUMP
+    struct ipsec_lwip_bump port;
+#else
     struct ipsec_lwip      port;
     struct ipsec_lwip_slot slot[LAN_SLOTS];
+#endif
     struct fx_sa           out, in;           /* of the device ... */
     struct fx_sa           peer_in, peer_out; /* ... and their other ends */
     struct ipsec_policy    nd, all, peer_all;
@@ -78,6 +87,11 @@ void lan_clear(void);            /* forget what was sent and received */
 
 void lan_sas(int mode, int version);  /* both ends, not yet added */
 void lan_sas_add(void);
+
+/* Around lan.netif: with `slots`, as far as there is such a thing. */
+void lan_attach(int slots);
+void lan_detach(void);
+void lan_poll(void);
 
 /* Add a policy of the device's: {proto, ports of the device} -> action. */
 void lan_policy(struct ipsec_policy *policy, int action, uint32_t priority,
@@ -160,5 +174,6 @@ int tests_around(void);
 int tests_tunnel(void);
 int tests_natt(void);
 int tests_offload(void);
+int tests_bump(void);
 
 #endif

@@ -5,9 +5,12 @@
 /*
  * lwIP for the tests, in four kinds: LAN_HOST has both families, LAN_IP4 and
  * LAN_IP6 one; LAN_GATEWAY forwards. What else differs between them is to see
- * that it makes no difference.
+ * that it makes no difference. LAN_BUMP, which forwards, too, has no port in it.
  */
 
+#ifdef LAN_BUMP
+#define LWIP_HOOK_FILENAME    "lan_hooks.h"
+#endif
 #ifndef LWIP_HOOK_FILENAME /* refuse.sh names another */
 #define LWIP_HOOK_FILENAME    "ipsec_lwip_hooks.h"
 #endif
@@ -72,7 +75,7 @@
 #define LWIP_NETIF_HWADDRHINT 1
 #endif
 
-#ifdef LAN_GATEWAY
+#if defined(LAN_GATEWAY) || defined(LAN_BUMP)
 #define ETH_PAD_SIZE          2
 #define IP_FORWARD            1
 #define LWIP_IPV6_FORWARD     1

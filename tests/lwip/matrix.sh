@@ -17,6 +17,7 @@ what() {
     case $1 in
     *_host) echo "IPv4 and IPv6, loopback" ;;
     *_gateway) echo "IPv4 and IPv6, forwarding, checksums by netif" ;;
+    *_bump) echo "IPv4 and IPv6, forwarding, a bump below" ;;
     *_ip4) echo "IPv4 only, DHCP" ;;
     *_ip6) echo "IPv6 only" ;;
     *-LOCK) echo "threads, core lock" ;;

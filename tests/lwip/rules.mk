@@ -21,19 +21,20 @@ LAN_COMPILE = @mkdir -p $(@D); echo '  CC      $@'; \
 # How a version of lwIP is told where its memory comes from.
 lan_flags = $(if $(shell grep -s mem_clib_malloc $1/src/core/mem.c),-DLAN_LIBC)
 
-# $1: kind, $2: lwIP's tree, $3: name of the program, $4: flags
+# $1: kind, $2: lwIP's tree, $3: name of the program, $4: flags, $5: sources,
+# $6: where headers are
 define LAN_RULES
 LAN_OBJ_$3 := $$(patsubst $2/src/%.c,$(BUILD)/san/$3/lwip/%.o,\
                 $$(wildcard $$(LAN_FILES:%=$2/src/%.c))) \
-              $$(LAN_SRC:%.c=$(BUILD)/san/$3/%.o)
+              $$(patsubst %.c,$(BUILD)/san/$3/%.o,$$($5))
 
 $(BUILD)/san/$3/lwip/%.o: $2/src/%.c $$(SETTINGS)
-	$$(LAN_COMPILE) -std=gnu99 -w -DLAN_$1 $4 -Itests/lwip -Iports/lwip \
+	$$(LAN_COMPILE) -std=gnu99 -w -DLAN_$1 $4 -Itests/lwip $6 \
 	    -I$2/src/include
 
 $(BUILD)/san/$3/%.o: %.c $$(SETTINGS) | $$(CMOCKA_DEP)
 	$$(LAN_COMPILE) -std=c99 $$(WARN) -DLAN_$1 $4 -Iinclude -Itests \
-	    -Itests/lwip -Iports/lwip -isystem $2/src/include $$(CMOCKA_CFLAGS)
+	    -Itests/lwip $6 -isystem $2/src/include $$(CMOCKA_CFLAGS)
 
 $(BUILD)/tests/$3: $$(LAN_OBJ_$3) $(LIB_SAN) $$(CMOCKA_DEP)
 	@mkdir -p $$(@D); echo '  LD      $$@'; \
@@ -48,10 +49,20 @@ LAN_KINDS := HOST GATEWAY IP4 IP6
 lan_name = test_$(notdir $2)_$(shell echo $1 | tr A-Z a-z)
 $(foreach tree,$(LAN_TREES),$(foreach kind,$(LAN_KINDS),\
     $(eval $(call LAN_RULES,$(kind),$(tree),$(call lan_name,$(kind),$(tree)),\
-            $(call lan_flags,$(tree))))))
+            $(call lan_flags,$(tree)),LAN_SRC,-Iports/lwip))))
+
+# A bump below lwIP: nothing of the port, and of its tests those that don't
+# care where the boundary is.
+LAN_BUMP_SRC := $(wildcard tests/lwip/bump/*.c ports/lwip_bump/*.c) \
+                $(patsubst %,tests/lwip/%.c,lan packet test_exchange \
+                  test_leaks) $(filter tests/fake/%,$(LAN_SRC))
+$(foreach tree,$(LAN_TREES),\
+    $(eval $(call LAN_RULES,BUMP,$(tree),$(call lan_name,BUMP,$(tree)),\
+            $(call lan_flags,$(tree)),LAN_BUMP_SRC,\
+            -Itests/lwip/bump -Iports/lwip_bump)))
 
 # Each version, 2.2.1 fetched if need be, with each kind: a line each.
-LAN_TESTS := $(foreach tree,$(LAN_TREES),$(foreach kind,$(LAN_KINDS),\
+LAN_TESTS := $(foreach tree,$(LAN_TREES),$(foreach kind,$(LAN_KINDS) BUMP,\
                $(BUILD)/tests/$(call lan_name,$(kind),$(tree))))
 
 lwip-matrix:
