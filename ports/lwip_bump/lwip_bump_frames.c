@@ -240,24 +240,16 @@ error_of(int rc)
 }
 
 static void
-drop_out(struct ipsec_lwip_bump *bump, const struct ipsec_pkt *pkt,
-         const struct way *way, int status)
-{
-    if (status == IPSEC_ERR_TOO_BIG) {
-        bump->too_big++;
-        if (pkt->layers == 0) {
-            tell(bump, pkt, way->eth, status);
-        }
-    }
-}
-
-static void
 drop(void *user, struct ipsec_pkt *pkt, int status)
 {
+    struct ipsec_lwip_bump *bump = user;
     struct way *way = pkt->user;
 
     way->err = error_of(status);
-    drop_out(user, pkt, way, status); /* nothing is too big on its way in */
+    if (status == IPSEC_ERR_TOO_BIG) { /* which nothing is on its way in */
+        bump->too_big++;
+        tell(bump, pkt, way->eth, status);
+    }
 }
 
 /* see lwip_bump_inner.h */

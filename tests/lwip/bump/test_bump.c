@@ -348,6 +348,7 @@ too_big_is_told(void **state)
         assert_int_equal(ups, 1);
         assert_int_equal(lan_take(ip2, NULL, NULL), 0);
         assert_memory_equal(up + ETH_PAD_SIZE, dev_mac, 6);
+        assert_memory_equal(up + ETH_PAD_SIZE + 6, peer_mac, 6);
         assert_int_equal(up[ETH - 2] << 8 | up[ETH - 1], type_of(ip));
         memmove(up, up + ETH, sizeof up - ETH);
         assert_true(upper_intact(up));
@@ -485,6 +486,50 @@ transit_fragments(void **state)
     }
 }
 
+/* In clear and in ESP that isn't ours, too: each by its policy. But without an
+ * address, all is ours: it may be what DHCP is about to say. */
+static void
+transit_in_clear(void **state)
+{
+    struct ipsec_policy any;
+    struct cut cut[3];
+    size_t i, len;
+    int v, none;
+
+    (void)state;
+    FOR_EACH_VERSION(v) {
+        const char *host = v == 4 ? "172.16.0.5" : "2001:db8:5::5";
+
+        for (none = 0; none <= (v == 4); none++) {
+            ip4_addr_t own;
+
+            lan_begin(IPSEC_MODE_TUNNEL, v, 0);
+            lan_policy(&any, IPSEC_ACTION_BYPASS, 50, 0, 0, 0);
+            lan.port.input = on_up;
+            ups = 0;
+            own = *netif_ip4_addr(&lan.netif);
+            if (none) {
+                netif_set_ipaddr(&lan.netif, IP4_ADDR_ANY4);
+            }
+            len = udp_packet(ip, far_addr(v), host, 7, 9, 3000);
+            ip[v == 4 ? 9 : 6] = 50;
+            if (v == 4) {
+                packet_fix(ip);
+            }
+            assert_int_equal(packet_cut(cut, ip, len, 1200, 4), 3);
+            for (i = 0; i < 3; i++) {
+                lan_send(cut[i].ip, cut[i].len);
+                assert_int_equal(ups, none ? 0 : i + 1);
+            }
+            assert_int_equal(lan.dev.ips.stats.in_bypass, none ? 0 : 3);
+            assert_int_equal(lan.port.in.datagrams, none);
+            netif_set_ipaddr(&lan.netif, &own);
+            ipsec_spd_remove(&lan.dev.ips, &any);
+            lan_end();
+        }
+    }
+}
+
 int
 tests_bump(void)
 {
@@ -501,6 +546,7 @@ tests_bump(void)
         cmocka_unit_test(reserve),
         cmocka_unit_test(errors),
         cmocka_unit_test(transit_fragments),
+        cmocka_unit_test(transit_in_clear),
     };
 
     return cmocka_run_group_tests_name("bump", tests, NULL, NULL);
