@@ -40,6 +40,15 @@ mtu_of(const struct ipsec_lwip *port, const struct ipsec_sa *sa, u16_t least)
     return LWIP_MAX(sa->mtu, least);
 }
 
+/* How much of the `left` bytes the next fragment takes, of which there is room
+ * for `room`: all but the last a multiple of 8 (RFC 791 section 3.2, RFC 8200
+ * section 4.5). */
+static u16_t
+piece_len(size_t left, size_t room)
+{
+    return (u16_t)(left <= room ? left : room & ~(size_t)7);
+}
+
 /* A fragment: `hdr` bytes for its header, and the `n` bytes of `p` from
  * `at` on. */
 static struct pbuf *
@@ -59,12 +68,10 @@ piece(struct ipsec_lwip *port, struct ipsec_buf *buf, const struct pbuf *p,
 
 #if LWIP_IPV4
 
-/* All but the last carry a multiple of 8 bytes (RFC 791 section 3.2). */
 static err_t
 fragment4(struct ipsec_lwip *port, const struct pbuf *p, const ip4_addr_t *dst,
           u16_t mtu)
 {
-    const u16_t most = (u16_t)((mtu - IP_HLEN) & ~7u);
     const struct ip_hdr *from = p->payload;
     u16_t word = lwip_ntohs(IPH_OFFSET(from)), at, n, more;
     struct ipsec_buf buf;
@@ -73,7 +80,7 @@ fragment4(struct ipsec_lwip *port, const struct pbuf *p, const ip4_addr_t *dst,
     err_t err = ERR_OK;
 
     for (at = IP_HLEN; at < p->tot_len && err == ERR_OK; at = (u16_t)(at + n)) {
-        n = LWIP_MIN(most, (u16_t)(p->tot_len - at));
+        n = piece_len((size_t)p->tot_len - at, (size_t)mtu - IP_HLEN);
         q = piece(port, &buf, p, IP_HLEN, at, n);
         if (q == NULL) {
             return ERR_MEM;
@@ -150,7 +157,6 @@ static err_t
 fragment6(struct ipsec_lwip *port, const struct pbuf *p, const ip6_addr_t *dst,
           u16_t mtu)
 {
-    const u16_t most = (u16_t)((mtu - IP6_HLEN - FRAG_HDR) & ~7u);
     const u32_t id = port->frag_id++;
     struct ipsec_buf buf;
     struct pbuf *q;
@@ -159,7 +165,8 @@ fragment6(struct ipsec_lwip *port, const struct pbuf *p, const ip6_addr_t *dst,
 
     for (at = IP6_HLEN; at < p->tot_len && err == ERR_OK;
          at = (u16_t)(at + n)) {
-        n = LWIP_MIN(most, (u16_t)(p->tot_len - at));
+        n = piece_len((size_t)p->tot_len - at,
+                      (size_t)mtu - IP6_HLEN - FRAG_HDR);
         q = piece(port, &buf, p, IP6_HLEN + FRAG_HDR, at, n);
         if (q == NULL) {
             return ERR_MEM;

@@ -83,6 +83,43 @@ udp_out(void **state)
     }
 }
 
+/* The last fragment need not be a multiple of 8: it fills the link, before
+ * there is one more. */
+static void
+udp_out_in_fewest(void **state)
+{
+    size_t i, payload;
+
+    (void)state;
+    for (i = 0; i < COUNT(ways); i++) {
+        size_t hdr = ways[i].outer == 4 ? 20 : 40, mtu = LAN_MTU;
+        struct udp_pcb *pcb;
+
+        begin(&ways[i], 0);
+        pcb = lan_socket(0);
+#ifndef LAN_BUMP /* which takes the link's when it begins */
+        mtu -= 98;
+        lan.netif.mtu = (u16_t)mtu;
+        lan_poll();
+#endif
+        for (payload = 2500; payload < 3000; payload++) {
+            size_t room = mtu - hdr - (hdr == 40 ? 8 : 0), len, frames, most;
+
+            lan_clear();
+            assert_int_equal(lan_udp_send(pcb, other(&ways[i]), 7, payload),
+                             ERR_OK);
+            len = lan_take(ip, &frames, &most) - hdr;
+            assert_true(most <= mtu);
+            assert_int_equal(frames, len <= (room & ~(size_t)7) + room
+                                         ? 2 : 3);
+        }
+        lan.netif.mtu = LAN_MTU;
+        lan_poll();
+        udp_remove(pcb);
+        lan_end();
+    }
+}
+
 static void
 udp_in_one(const struct way *way, size_t payload, size_t cut)
 {
@@ -439,6 +476,7 @@ tests_exchange(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(udp_out),
+        cmocka_unit_test(udp_out_in_fewest),
         cmocka_unit_test(udp_in),
         cmocka_unit_test(udp_in_one_byte_pbufs),
         cmocka_unit_test(ping_in),
