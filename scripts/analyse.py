@@ -27,7 +27,8 @@ JOBS = 2
 LEAST = ["-DIPSEC_NO_ADDITIONS", "-DIPSEC_NO_TRANSFORMS",
          "-DIPSEC_NO_IPV6"]
 FOLDERS = ["include", "examples/host", "examples/accelerator", "ports/linux",
-           "ports/lwip", "ports/mbedtls", "ports/template"]
+           "ports/lwip", "ports/lwip_bump", "ports/mbedtls",
+           "ports/template"]
 
 Finding = collections.namedtuple("Finding", "file line check message")
 

@@ -327,11 +327,12 @@ static int patience(const struct host *host, int timeout_ms)
 {
     u32_t timer = sys_timeouts_sleeptime();
 
-    for (; host != NULL; host = host->next) {
+    do {
         if (host->waiting > 0 && timeout_ms > 1) {
             return 1;
         }
-    }
+        host = host->next;
+    } while (host != NULL);
     if (timeout_ms < 0 || timer < (u32_t)timeout_ms) {
         return timer > 1000 ? 1000 : (int)timer;
     }
@@ -344,10 +345,11 @@ int host_poll(struct host *host, int fd, int timeout_ms)
     struct host *each = host;
     nfds_t n = 1; /* poll() passes over a negative one */
 
-    for (; each != NULL && n <= INTERFACES; each = each->next) {
+    do {
         on[n].fd = each->fd;
         on[n++].events = POLLIN;
-    }
+        each = each->next;
+    } while (each != NULL && n <= INTERFACES);
     (void)poll(on, n, patience(host, timeout_ms));
     for (each = host; each != NULL; each = each->next) {
         wire_flush(each);

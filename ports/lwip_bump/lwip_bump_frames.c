@@ -178,7 +178,6 @@ deliver(void *user, struct ipsec_pkt *pkt)
     if (pkt->buf.head == way->head) {
         frame_fit(way->p, &pkt->buf, way->eth);
         way->up = way->p;
-        way->p = NULL;
     } else {
         way->up = frame_new(bump, &pkt->buf, way->eth, PBUF_POOL);
     }
@@ -414,7 +413,7 @@ unseal(struct ipsec_lwip_bump *bump, struct way *way, struct pbuf *p)
         pkt.flags = IPSEC_PKT_TRANSIT;
     }
     ipsec_netif_input(&bump->nif, &pkt);
-    if (way->p != NULL) {
+    if (way->up != way->p) {
         (void)pbuf_free(way->p);
     }
     hand_up(bump, way->up);
