@@ -20,6 +20,8 @@ what() {
     *_bump) echo "IPv4 and IPv6, forwarding, a bump below" ;;
     *_ip4) echo "IPv4 only, DHCP" ;;
     *_ip6) echo "IPv6 only" ;;
+    *-LOCK-BUMP) echo "threads, core lock, a bump below" ;;
+    *-MESSAGES-BUMP) echo "threads, messages, a bump below" ;;
     *-LOCK) echo "threads, core lock" ;;
     *-MESSAGES) echo "threads, messages" ;;
     esac

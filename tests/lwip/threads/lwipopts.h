@@ -3,10 +3,18 @@
 #define LWIPOPTS_H
 
 /* lwIP with threads, for main.c: with the core lock that applications take
- * (LAN_LOCK), or with messages to lwIP's thread alone. */
+ * (LAN_LOCK), or with messages to lwIP's thread alone; with LAN_BUMP it has no
+ * port in it. */
 
 #define NO_SYS                     0
+#ifdef LAN_BUMP
+#define LWIP_ETHERNET              1
+#define LWIP_ARP                   1
+#else
 #define LWIP_HOOK_FILENAME         "ipsec_lwip_hooks.h"
+#define LWIP_ETHERNET              0
+#define LWIP_ARP                   0
+#endif
 #ifdef LAN_LOCK
 #define LWIP_TCPIP_CORE_LOCKING    1
 #define LWIP_TCPIP_CORE_LOCKING_INPUT 1
@@ -33,8 +41,6 @@ typedef unsigned sys_prot_t;
 #define LWIP_STATS                 0
 #define LWIP_IPV4                  1
 #define LWIP_IPV6                  1
-#define LWIP_ARP                   0
-#define LWIP_ETHERNET              0
 #define LWIP_RAW                   1
 #define LWIP_IPV6_MLD              0
 #define LWIP_IPV6_AUTOCONFIG       0

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The port where lwIP has threads (NO_SYS 0), with the core lock and with
-# messages alone, for each version of lwIP in DEPS. The sys_arch.c is that of
+# The port, and the bump, where lwIP has threads (NO_SYS 0), with the core lock
+# and with messages alone, for each version of lwIP in DEPS. The sys_arch.c is that of
 # lwIP's own unix port, which only the source of 2.2 brings along. With the
 # thread sanitizer where that works.
 set -u
@@ -44,15 +44,19 @@ compile() {
     done
 }
 
-# one NAME TREE KIND
+# one NAME TREE KIND PORT
 one() {
-    src=$2/src
-    compile "$1" "-DLAN_$3" -Itests/lwip/threads -Itests/lwip -Iports/lwip \
-        -Iinclude -Itests -isystem "$src/include" -isystem "$unix/include" -- \
+    src=$2/src bump=
+    [ "$4" = lwip ] || bump=-DLAN_BUMP
+    # shellcheck disable=SC2086
+    compile "$1" "-DLAN_$3" $bump -Itests/lwip/threads -Itests/lwip \
+        "-Iports/$4" -Iinclude -Itests -isystem "$src/include" \
+        -isystem "$unix/include" -- \
         "$src"/core/*.c "$src"/core/ipv4/*.c "$src"/core/ipv6/*.c \
         "$src"/api/tcpip.c "$src"/api/api_lib.c "$src"/api/api_msg.c \
         "$src"/api/err.c "$src"/api/netbuf.c "$unix/sys_arch.c" \
-        ports/lwip/*.c tests/lwip/threads/main.c &&
+        "$src/netif/ethernet.c" "ports/$4"/*.c \
+        tests/lwip/threads/main.c &&
     # shellcheck disable=SC2086
     $CC $tsan -pthread -o "$dir/$1/test" "$dir/$1"/*.o "$dir"/common/*.o \
         ${CMOCKA_LIBS:--lcmocka} &&
@@ -64,9 +68,10 @@ compile common -Iinclude -Isrc -Itests -- src/*.c tests/fake/crypto.c \
 
 passed=0 failed=0
 for tree in "$DEPS"/lwip-*[0-9]; do
-    for kind in LOCK MESSAGES; do
-        name=$(basename "$tree")-$kind
-        if one "$name" "$tree" $kind; then
+    for kind in LOCK MESSAGES LOCK-BUMP MESSAGES-BUMP; do
+        name=$(basename "$tree")-$kind port=lwip
+        [ "$kind" = "${kind%-BUMP}" ] || port=lwip_bump
+        if one "$name" "$tree" "${kind%-BUMP}" $port; then
             passed=$((passed + 1))
             echo "ok      $name"
         else
