@@ -38,13 +38,7 @@ endef
 $(eval $(call PLACE_RULES,native))
 $(eval $(call PLACE_RULES,bump))
 
-PLACE_DEVICES := $(BUILD)/placements/native/device \
+# For tests/placements/lwip.py.
+placements-lwip: $(BUILD)/placements/native/device \
                  $(BUILD)/placements/bump/device
-
-placements: $(PLACE_DEVICES)
-
-# This half alone.
-placements-lwip: $(PLACE_DEVICES)
-	@$(PYTHON) tests/placements/lwip.py --build $(BUILD) \
-	    --filter='$(FILTER)'
 .PHONY: placements-lwip

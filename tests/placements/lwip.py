@@ -2,11 +2,11 @@
 """The lwIP half of make placements: native lwIP, and a bump in the stack below
 it, as a host and as a gateway, against a Linux kernel in QEMU.
 
-    lwip.py --build DIR [--filter WORDS]
+    lwip.py --build build/interop --cache build/deps/linux [--filter WORDS]
 
 A line for each case, e.g. "  ok      bits-lwip host tunnel 6 ping (0.1 s)";
-exits 0 if there were cases and all passed, 77 if what they need isn't there.
-What a case checks besides its own answer: see tests/interop/README.md.
+exits 0 if all passed, 77 if none was run. `make placements-lwip` builds both
+devices. What a case checks besides its own answer: tests/interop/README.md.
 """
 import os
 import sys
@@ -278,9 +278,8 @@ class Placements(interop.Interop):
         self.guest.must(ROUTES.replace('ip ', '/sbin/ip '))
 
     def session(self, link, log):
-        program = '%s/placements/%s/device' % (self.args.root,
-                                               PLACEMENTS[link.placement])
-        return PlaceSession(link, self.guest, self.relay, program, log,
+        return PlaceSession(link, self.guest, self.relay,
+                            program(self.args.devices, link.placement), log,
                             Gateway if link.role == 'gateway' else Process)
 
     def case(self, session, name, test):
@@ -303,7 +302,7 @@ class Placements(interop.Interop):
         for link, tests in plan():
             runs = {}
             for case, test in tests.items():
-                name = '%s-%s' % (link.name, case)
+                name = '%s-%s' % (link.words().replace(' ', '-'), case)
                 self.cases[name] = '%s %s' % (link.words(), case)
                 if interop.wanted(name, self.filters):
                     runs[name] = test
@@ -321,25 +320,41 @@ class Placements(interop.Interop):
             self.passed, self.failed, self.skipped)
 
 
-def main():
-    p = run.argparse.ArgumentParser(description=__doc__)
-    p.add_argument('--build', required=True, help='what make calls BUILD')
-    p.add_argument('--filter', default='', help='parts of names')
-    args = p.parse_args()
-    args.root = args.build
-    args.build += '/placements/lwip'
-    args.interop = args.root + '/interop'
-    args.cache = os.environ.get('DEPS', 'build/deps') + '/linux'
-    it = Placements(args)
+def program(devices, placement):
+    return '%s/%s/device' % (devices, PLACEMENTS[placement])
+
+
+def lacking(args):
+    """What is not there, in a line; or None."""
     try:
         image.check_programs()
     except image.Missing as e:
-        print('placements: %s' % e, file=sys.stderr)
-        it.skip(str(e).splitlines()[0])
-        print(it.summary())
-        it.clean_up()
-        return 77
-    return it.main()
+        return str(e)
+    for placement in PLACEMENTS:
+        if not os.path.exists(program(args.devices, placement)):
+            return 'no device: make placements-lwip'
+    return None
+
+
+def main():
+    p = run.argparse.ArgumentParser(description=__doc__)
+    p.add_argument('--build', required=True, help='for the RAM disk')
+    p.add_argument('--cache', required=True, help='for the kernel package')
+    p.add_argument('--filter', default='', help='parts of names')
+    args = p.parse_args()
+    args.interop = args.build
+    args.devices = os.path.dirname(os.path.abspath(args.build)) + '/placements'
+    args.build = args.devices + '/lwip'
+    it = Placements(args)
+    why = lacking(args)
+    if why is None and any(it.links()):
+        return it.main()
+    it.clean_up()
+    if why is not None:
+        print('placements: ' + why, file=sys.stderr)
+        it.skip(' '.join(why.split()))
+    print(it.summary())
+    return 77
 
 
 if __name__ == '__main__':
