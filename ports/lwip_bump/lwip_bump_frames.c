@@ -22,7 +22,7 @@ struct way {
 
 /* --- frames */
 
-/* The first byte of IP, as its Ethernet type has to have it; or 0. */
+/* The version of IP that its Ethernet type tells; or 0: it is none. */
 static int
 version_of(const u8_t *eth)
 {

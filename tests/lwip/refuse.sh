@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Settings of lwIP with which the port would not be safe are refused by the
-# compiler, in words that say what to write.
+# Settings of lwIP with which the port, or the bump, would not be safe are
+# refused by the compiler, in words that say what to write.
 set -u
 
 failed=0
 
 compile() {
     ${CC:-cc} -std=c99 -fsyntax-only -DLAN_HOST -Iinclude -Itests/lwip \
-        -Iports/lwip -I"$LWIP_DIR/src/include" "$@" \
-        ports/lwip/lwip_attach.c 2>&1
+        -Iports/lwip -Iports/lwip_bump -I"$LWIP_DIR/src/include" "$@" \
+        "ports/$port" 2>&1
 }
 
 # refused WORDS FLAGS...
@@ -28,14 +28,21 @@ refused() {
     fi
 }
 
-if ! compile; then
-    echo "refused as it is"
-    failed=1
-fi
+common() {
+    if ! compile; then
+        echo "refused as it is: $port"
+        failed=1
+    fi
+    for sum in IP UDP TCP ICMP ICMP6; do
+        refused 'CHECKSUM_GEN_*' -DCHECKSUM_GEN_$sum=0
+    done
+}
+
+port=lwip_bump/lwip_bump.c
+common
+port=lwip/lwip_attach.c
+common
 refused LWIP_HOOK_FILENAME -DLWIP_HOOK_FILENAME='"stddef.h"'
-for sum in IP UDP TCP ICMP ICMP6; do
-    refused 'CHECKSUM_GEN_*' -DCHECKSUM_GEN_$sum=0
-done
 refused LWIP_ND6_ALLOW_RA_UPDATES -DLWIP_DHCP=1 -DLWIP_ND6_ALLOW_RA_UPDATES=0
 refused IPSEC_LWIP_REASS -DIPSEC_LWIP_REASS=0
 refused IPSEC_LWIP_PIECES -DIPSEC_LWIP_PIECES=1
