@@ -5,7 +5,7 @@
 /*
  * lwIP for the tests, in four kinds: LAN_HOST has both families, LAN_IP4 and
  * LAN_IP6 one; LAN_GATEWAY forwards. What else differs between them is to see
- * that it makes no difference. LAN_BUMP, which forwards, too, has no port in it.
+ * that it makes no difference. LAN_BUMP has no port in it, and forwards.
  */
 
 #ifdef LAN_BUMP
