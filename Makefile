@@ -22,7 +22,7 @@ MBEDTLS_DIR ?=## mbedTLS source tree to use; else a package, or fetched
 CMOCKA_DIR  ?=## CMocka source tree to use; else a package, or fetched
 SABOTAGE    ?=## make demo: break it by "key", "policy" or "replay"
 COVERAGE    ?=## make test: 1 prints what of src/ is reached
-FILTER      ?=## make interop, gateway-test, firmware-test: cases with this
+FILTER      ?=## interop, firmware-test, gateway-test, placements: cases with this
 SPLIT       ?=## make firmware-cost: where those of c3-O2, ... go, by function
 FOREIGN     ?=## make test-foreign: these of tests/foreign/targets.txt alone
 OPTIONS     ?=## make test-options: one build alone, without these
@@ -95,7 +95,7 @@ include $(wildcard tests/rules.mk tests/lwip/rules.mk examples/rules.mk \
                    examples/ipsecgw/rules.mk tests/gateway/rules.mk \
                    tests/noheap/rules.mk \
                    tests/peers/rules.mk tests/interop/rules.mk \
-                   tests/placements/lwip.mk)
+                   tests/placements/rules.mk tests/placements/lwip.mk)
 endif
 ifneq ($(filter firmware%,$(MAKECMDGOALS)),)
 include tests/firmware/rules.mk
@@ -128,6 +128,8 @@ interop: ## against a real Linux kernel in QEMU, strongSwan, scapy, tshark
 gateway-test: ## ipsecgw between network namespaces, without root
 
 lwip-matrix: ## the lwIP port with each release and kind of lwIP
+
+placements: ## native, below a stack, in the wire: each against Linux, a table
 
 firmware: ## images for Cortex-M3, M4 and M7 boards
 
@@ -203,7 +205,7 @@ help: ## show this
 	    Makefile $(wildcard tests/rules.mk)
 
 .PHONY: firmware firmware-test firmware-cost
-.PHONY: ipsecgw gateway-test lwip-matrix
+.PHONY: ipsecgw gateway-test lwip-matrix placements
 .PHONY: all demo test test-foreign test-options conformance interop bench
 .PHONY: fuzz fuzz-coverage size size-diff lint misra install deps-new
 .PHONY: clean help
