@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "gateway.h"
 
+#include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -77,8 +78,104 @@ is_in(const struct ipsec_addr *list, size_t n, const struct ipsec_addr *addr)
 int
 address_is_ours(const struct gateway *g, const struct ipsec_addr *addr)
 {
+    size_t i, k;
+
+    for (i = 0; i < g->contexts; i++) {
+        const struct ipsec_linux_hops *hops = &g->context[i].hops;
+
+        for (k = 0; k < hops->owns; k++) {
+            if (is_in(&hops->own[k].addr, 1, addr)) {
+                return 1;
+            }
+        }
+    }
     return is_in(g->ours, g->ours_len, addr) ||
            is_in(g->host, g->host_len, addr);
+}
+
+/* --- of the command line */
+
+int
+address_read(struct ipsec_addr *addr, const char *text, char option)
+{
+    memset(addr, 0, sizeof *addr);
+    addr->version = strchr(text, ':') != NULL ? 6 : 4;
+    if (inet_pton(addr->version == 6 ? AF_INET6 : AF_INET, text,
+                  addr->byte) != 1) {
+        tell("ipsecgw: -%c %s: not an address\n", option, text);
+        return -1;
+    }
+    return 0;
+}
+
+/* ADDRESS/BITS */
+static int
+read_net(struct ipsec_linux_net *net, const char *text, size_t len,
+         char option)
+{
+    char part[80];
+    char *slash, *end;
+    unsigned long bits;
+
+    (void)snprintf(part, sizeof part, "%.*s", (int)len, text);
+    slash = strchr(part, '/');
+    if (slash == NULL || slash[1] < '0' || slash[1] > '9') {
+        tell("ipsecgw: -%c %s: how long is the network's part? "
+             "(192.0.2.1/24)\n", option, part);
+        return -1;
+    }
+    *slash = '\0';
+    if (address_read(&net->addr, part, option) != 0) {
+        return -1;
+    }
+    bits = strtoul(slash + 1, &end, 10);
+    if (*end != '\0' || bits > (net->addr.version == 4 ? 32 : 128)) {
+        tell("ipsecgw: -%c %s/%s: not a length\n", option, part, slash + 1);
+        return -1;
+    }
+    net->bits = (uint8_t)bits;
+    return 0;
+}
+
+int
+address_own(struct ipsec_linux_hops *hops, const char *text)
+{
+    if (hops->owns == IPSEC_LINUX_OWN) {
+        tell("ipsecgw: -o: more than %d\n", IPSEC_LINUX_OWN);
+        return -1;
+    }
+    if (read_net(&hops->own[hops->owns], text, strlen(text), 'o') != 0) {
+        return -1;
+    }
+    hops->owns++;
+    return 0;
+}
+
+/* ROUTER, or NETWORK/BITS,ROUTER */
+int
+address_route(struct ipsec_linux_hops *hops, const char *text)
+{
+    struct ipsec_linux_route *r = &hops->route[hops->routes];
+    const char *comma = strchr(text, ',');
+
+    if (hops->routes == IPSEC_LINUX_ROUTES) {
+        tell("ipsecgw: -g: more than %d\n", IPSEC_LINUX_ROUTES);
+        return -1;
+    }
+    if (address_read(&r->via, comma != NULL ? comma + 1 : text, 'g') != 0) {
+        return -1;
+    }
+    r->net.addr.version = r->via.version;
+    if (comma != NULL &&
+        read_net(&r->net, text, (size_t)(comma - text), 'g') != 0) {
+        return -1;
+    }
+    if (r->net.addr.version != r->via.version) {
+        tell("ipsecgw: -g %s: of two families\n", text);
+        return -1;
+    }
+    hops->routes++;
+    return 0;
 }
 
 /* Without it, they are looked up every second. */

@@ -137,6 +137,14 @@ add_reass(struct text *out, const char *name, const struct ipsec_reass *re)
 }
 
 static void
+add_hops(struct text *out, const struct ipsec_linux_hops *hops)
+{
+    text_add(out, "own.unanswered %zu\nown.full %zu\nown.no_route %zu\n"
+             "own.refused %zu\nown.expired %zu\n", hops->unanswered,
+             hops->full, hops->no_route, hops->refused, hops->expired);
+}
+
+static void
 add_stats(struct text *out, const struct context *c)
 {
     show_counters(out, &c->base);
@@ -146,6 +154,9 @@ add_stats(struct text *out, const struct context *c)
     add_reass(out, "reass.in", &c->port.reass_in);
     text_add(out, "icmp.sent %zu\nicmp.limited %zu\nno_return %zu\n",
              c->port.icmp_sent, c->port.icmp_limited, c->port.no_return);
+    if (c->port.hops != NULL) {
+        add_hops(out, c->port.hops);
+    }
 }
 
 /* The words of load.c. */
@@ -303,6 +314,7 @@ begin_port(struct context *c)
     c->port.plain = (uint8_t)c->gateway->plain;
     c->port.is_ours = is_ours;
     c->port.choose = c->black.kind == IPSEC_LINUX_RAW ? choose : NULL;
+    c->port.hops = c->hops.owns > 0 ? &c->hops : NULL;
     c->port.user = c;
     return ipsec_linux_begin(&c->port);
 }

@@ -28,6 +28,7 @@ struct context {
     const char             *red_spec, *black_spec;
     struct ipsec_linux_side red, black;
     struct ipsec_linux      port;
+    struct ipsec_linux_hops hops;         /**< -o, -g */
     struct base             base;
     struct base_env         env;
     struct gateway         *gateway;
@@ -68,6 +69,11 @@ int load_file(const char *path, struct setkey_command **cmds, size_t *n);
 int  address_news(void); /**< a socket that is readable after a change, or -1 */
 void gateway_addresses(struct gateway *g);
 int  address_is_ours(const struct gateway *g, const struct ipsec_addr *addr);
+
+/** Of the command line. 0, or -1: said why. */
+int  address_read(struct ipsec_addr *addr, const char *text, char option);
+int  address_own(struct ipsec_linux_hops *hops, const char *text);
+int  address_route(struct ipsec_linux_hops *hops, const char *text);
 
 /* context.c */
 int  context_begin(struct context *c);

@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "gateway.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -33,7 +32,9 @@ on_signal(int number)
 
 static const char usage[] =
     "usage: ipsecgw [-dnpv] [-a NUMBERS] [-l ADDRESS]...\n"
-    "               {-r RED -b BLACK [-s SOCKET] -f FILE}...\n"
+    "               {-r RED -b BLACK [-o OWN/BITS]... [-g [NET/BITS,]ROUTER]"
+    "...\n"
+    "                [-s SOCKET] -f FILE}...\n"
     "       ipsecgw -c SOCKET [-w] [COMMAND]...\n"
     "RED is tun:NAME, tap:NAME or packet:NAME; BLACK is raw, raw:NAME or\n"
     "packet:NAME. COMMAND is of setkey(8), or stats, table, esp_sa,\n"
@@ -58,20 +59,31 @@ struct ask {
 static int
 add_ours(struct gateway *g, const char *text)
 {
-    struct ipsec_addr *addr = &g->ours[g->ours_len];
-
-    memset(addr, 0, sizeof *addr);
     if (g->ours_len == GATEWAY_OURS) {
         tell("ipsecgw: more than %d addresses\n", GATEWAY_OURS);
         return -1;
     }
-    addr->version = strchr(text, ':') != NULL ? 6 : 4;
-    if (inet_pton(addr->version == 6 ? AF_INET6 : AF_INET, text,
-                  addr->byte) != 1) {
-        tell("ipsecgw: -l %s: not an address\n", text);
+    if (address_read(&g->ours[g->ours_len], text, 'l') != 0) {
         return -1;
     }
     g->ours_len++;
+    return 0;
+}
+
+/* Of its own the bump needs a wire; and a router, an address to ask from. */
+static int
+check_own(const struct context *c)
+{
+    if ((c->hops.owns > 0 || c->hops.routes > 0) && c->black_spec != NULL &&
+        c->black.kind != IPSEC_LINUX_PACKET) {
+        tell("ipsecgw: -o and -g are for bumps: elsewhere the kernel has "
+             "addresses and routes\n");
+        return -1;
+    }
+    if (c->hops.routes > 0 && c->hops.owns == 0) {
+        tell("ipsecgw: -g needs an address of its own, -o\n");
+        return -1;
+    }
     return 0;
 }
 
@@ -100,6 +112,9 @@ end_context(struct gateway *g, const char *file)
              c->black_spec != NULL ? c->black_spec : "");
         return -1;
     }
+    if (check_own(c) != 0) {
+        return -1;
+    }
     if (++g->contexts == GATEWAY_CONTEXTS) {
         tell("ipsecgw: %d files or more\n", GATEWAY_CONTEXTS);
         return -1;
@@ -111,11 +126,12 @@ end_context(struct gateway *g, const char *file)
 static int
 is_left_over(const struct context *c)
 {
-    if (c->red_spec == NULL && c->black_spec == NULL && c->socket == NULL) {
+    if (c->red_spec == NULL && c->black_spec == NULL && c->socket == NULL &&
+        c->hops.owns == 0 && c->hops.routes == 0) {
         return 0;
     }
-    tell("ipsecgw: -r, -b and -s belong to the -f behind them: there is "
-         "none\n");
+    tell("ipsecgw: -r, -b, -o, -g and -s belong to the -f behind them: there "
+         "is none\n");
     return 1;
 }
 
@@ -139,11 +155,15 @@ read_option(struct gateway *g, struct ask *ask, int option)
         return 0;
     case 'f':
         return end_context(g, optarg);
+    case 'g':
+        return address_route(&c->hops, optarg);
     case 'l':
         return add_ours(g, optarg);
     case 'n':
         g->check_only = 1;
         return 0;
+    case 'o':
+        return address_own(&c->hops, optarg);
     case 'p':
         g->plain = 1;
         return 0;
@@ -441,7 +461,7 @@ main(int argc, char **argv)
     int option;
 
     contexts_init(&gateway);
-    while ((option = getopt(argc, argv, "a:b:c:df:l:npr:s:vw")) != -1) {
+    while ((option = getopt(argc, argv, "a:b:c:df:g:l:no:pr:s:vw")) != -1) {
         if (read_option(&gateway, &ask, option) != 0) {
             return 2;
         }

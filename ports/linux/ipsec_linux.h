@@ -40,7 +40,7 @@ enum ipsec_linux_kind {
 /** What came of the packets and frames of a side. They wrap. */
 struct ipsec_linux_count {
     size_t received, sent;   /**< IP packets */
-    size_t frames;           /**< other frames, passed on */
+    size_t frames;           /**< other frames, passed on, or of our own */
     size_t frames_dropped;   /**< ... or dropped, as `pass_frames` says */
     size_t full;             /**< a queue was full, ours to send or that of
                               *   what came: the newest is dropped */
@@ -61,6 +61,7 @@ struct ipsec_linux_side {
     int      out[2];         /**< RAW: IPv4 and IPv6, to send */
     unsigned index;          /**< of the interface */
     unsigned mtu;
+    uint8_t  mac[6];         /**< PACKET: of the interface */
     struct ipsec_linux_count count;
     /* private */
     uint32_t seen_full[IPSEC_LINUX_FDS]; /* by the kernel, so far */
@@ -79,6 +80,7 @@ struct ipsec_linux_frame {
     size_t   len;
     uint8_t  is_ip;          /**< by the Ethernet type */
     uint8_t  no_csum;        /**< TCP's or UDP's checksum isn't there yet */
+    uint8_t  to_us;          /**< to our own station, which has addresses */
     uint8_t  ethernet_len;   /**< 0: it had none */
     uint8_t  ethernet[IPSEC_LINUX_ETHERNET];
 };
@@ -115,6 +117,60 @@ void ipsec_linux_send(struct ipsec_linux_side *side,
 void ipsec_linux_send_frame(struct ipsec_linux_side *side,
                             const struct ipsec_linux_frame *frame);
 
+/* --- linux_hop.c: a bump's own addresses */
+
+#define IPSEC_LINUX_OWN     8
+#define IPSEC_LINUX_ROUTES  8
+#define IPSEC_LINUX_HOPS    256
+#define IPSEC_LINUX_WAITING 131072 /* bytes, for one station's answer */
+
+/** An address, and how many bits of it are those of its network. */
+struct ipsec_linux_net {
+    struct ipsec_addr addr;
+    uint8_t           bits;
+};
+
+/** A router, and the network behind it; of no bits: all else. */
+struct ipsec_linux_route {
+    struct ipsec_linux_net net;
+    struct ipsec_addr      via;
+};
+
+/** A station next to us: private. */
+struct ipsec_linux_hop {
+    struct ipsec_addr        addr;
+    uint8_t                  black, state, tries, mac[6];
+    uint32_t                 heard, asked, used;
+    size_t                   waiting;
+    struct ipsec_linux_wait *first;
+};
+
+/**
+ * A bump that has addresses of its own, the same on both sides: tunnels end
+ * there, and hosts behind it, or routers, send to it what is to go through. It
+ * answers ARP and neighbour discovery for them, ahead of policy, and itself
+ * asks by these who is next: for what has one of them as its source, and for
+ * what was sent to its own station. All else keeps its Ethernet header, as
+ * without. What comes for the addresses themselves and is not for a tunnel is
+ * dropped. Zero it, then set the first part.
+ */
+struct ipsec_linux_hops {
+    struct ipsec_linux_net   own[IPSEC_LINUX_OWN];
+    struct ipsec_linux_route route[IPSEC_LINUX_ROUTES];
+    size_t                   owns, routes;
+
+    /** Counters of packets: they wrap. */
+    size_t unanswered;       /**< nobody has that address */
+    size_t full;             /**< too much waits for an answer: the newest is
+                              *   dropped */
+    size_t no_route;
+    size_t refused;          /**< to our own addresses, or as if from these */
+    size_t expired;          /**< by time to live, or hop limit */
+    /* private */
+    size_t                   waiting; /* bytes */
+    struct ipsec_linux_hop   hop[IPSEC_LINUX_HOPS];
+};
+
 /* --- linux_port.c: both sides and a context */
 
 #define IPSEC_LINUX_SLOTS 8  /* datagrams that are put together at a time */
@@ -126,6 +182,8 @@ struct ipsec_linux {
     uint8_t                  pass_frames; /**< what isn't IP: 1 pass, 0 drop */
     uint8_t                  plain;       /**< forward all, without IPsec: to
                                            *   measure against */
+    struct ipsec_linux_hops *hops;        /**< of TAP and PACKET; or NULL: it
+                                           *   has no addresses of its own */
 
     /** Is it an address of ours? Packets neither from nor to one of these are
      * in transit. */

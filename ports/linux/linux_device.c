@@ -65,7 +65,7 @@ keep_frames(int fd, const char *name)
 /* Of others, headers aren't Ethernet's, and packets would pass as frames that
  * no policy is asked about. */
 static int
-is_ethernet(int fd, const char *name)
+is_ethernet(int fd, const char *name, uint8_t mac[6])
 {
     struct ifreq ifr;
 
@@ -74,6 +74,7 @@ is_ethernet(int fd, const char *name)
     if (ioctl(fd, SIOCGIFHWADDR, &ifr) < 0) {
         return 0;
     }
+    memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
     errno = EMEDIUMTYPE;
     return ifr.ifr_hwaddr.sa_family == ARPHRD_ETHER ||
            ifr.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
@@ -96,7 +97,7 @@ open_packet(struct ipsec_linux_side *side)
         errno = fd < 0 ? errno : ENODEV;
         return -1;
     }
-    if (!is_ethernet(fd, side->name)) {
+    if (!is_ethernet(fd, side->name, side->mac)) {
         return -1;
     }
     memset(&all, 0, sizeof all);

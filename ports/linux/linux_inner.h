@@ -16,6 +16,48 @@ int ipsec_linux_raw_receive(struct ipsec_linux_side *side, unsigned i,
 int ipsec_linux_raw_send(struct ipsec_linux_side *side,
                          const struct ipsec_buf *ip);
 
+/* What ARP or neighbour discovery says: the sender is at `mac`, and asks for
+ * the target, or answers it. */
+struct ipsec_linux_nd {
+    struct ipsec_addr sender, target; /* the sender may be ::, who has none */
+    uint8_t           ask, sure, has_mac, mac[6];
+};
+
+#define IPSEC_LINUX_ND 72 /* bytes behind the Ethernet header, at most */
+
+/* linux_nd.c. 0: it is something else. */
+int ipsec_linux_nd_read(struct ipsec_linux_nd *nd,
+                        const struct ipsec_linux_frame *frame);
+
+/* At frame->data, which has room; `to` may be NULL, for a question to all. */
+void ipsec_linux_nd_write(struct ipsec_linux_frame *frame,
+                          const struct ipsec_linux_nd *nd, const uint8_t *to);
+
+/* linux_hop.c. */
+int ipsec_linux_hop_is_own(const struct ipsec_linux *port,
+                           const struct ipsec_addr *addr);
+const uint8_t *ipsec_linux_hop_mac(const struct ipsec_linux *port,
+                                   const struct ipsec_linux_side *side);
+
+/* What `side` has received: 1, it was ARP or neighbour discovery for us;
+ * 0, go on with it, frame->to_us is set. */
+int ipsec_linux_hop_take(struct ipsec_linux *port,
+                         struct ipsec_linux_side *side,
+                         struct ipsec_linux_frame *frame);
+
+/* Send it to who is next, now or when that is known. */
+void ipsec_linux_hop_send(struct ipsec_linux *port,
+                          struct ipsec_linux_side *side,
+                          const struct ipsec_buf *ip);
+void ipsec_linux_hop_tick(struct ipsec_linux *port);
+void ipsec_linux_hop_end(struct ipsec_linux *port);
+
+/* linux_port.c */
+int ipsec_linux_addresses(const uint8_t *p, size_t len, struct ipsec_addr *src,
+                          struct ipsec_addr *dst);
+uint16_t ipsec_linux_checksum(const uint8_t *ip, const uint8_t *payload,
+                              size_t len, unsigned proto);
+
 /* linux_side.c */
 int ipsec_linux_errno_is_loss(int error);
 void ipsec_linux_queue(int fd);

@@ -26,6 +26,20 @@ sum(uint32_t s, const uint8_t *p, size_t len)
     return len % 2 ? s + ((uint32_t)p[len - 1] << 8) : s;
 }
 
+/* Of what an IP packet carries, with its pseudo header. */
+uint16_t
+ipsec_linux_checksum(const uint8_t *ip, const uint8_t *payload, size_t len,
+                     unsigned proto)
+{
+    int four = ip[0] >> 4 == 4;
+    uint32_t s = sum(proto + (uint32_t)len, ip + (four ? 12 : 8),
+                     four ? 8 : 32);
+
+    s = sum(s, payload, len);
+    s = (s & 0xffff) + (s >> 16);
+    return (uint16_t)~(s + (s >> 16));
+}
+
 /* TCP or UDP of a whole packet, without IPv6 extension headers: a station on
  * this machine leaves no others. */
 static void
@@ -33,8 +47,7 @@ fill_checksum(struct ipsec_linux_frame *frame)
 {
     uint8_t *p = frame->data, *l4;
     size_t four = p[0] >> 4 == 4, at, head, total;
-    unsigned proto;
-    uint32_t s;
+    unsigned proto, s;
 
     if (frame->len < (four ? 20u : 40u)) {
         return;
@@ -50,17 +63,83 @@ fill_checksum(struct ipsec_linux_frame *frame)
     }
     l4 = p + head;
     l4[at] = l4[at + 1] = 0;
-    s = sum(proto + (uint32_t)(total - head), p + (four ? 12 : 8),
-            four ? 8 : 32);
-    s = sum(s, l4, total - head);
-    s = (s & 0xffff) + (s >> 16);
-    s = ~(s + (s >> 16)) & 0xffff;
+    s = ipsec_linux_checksum(p, l4, total - head, proto);
     s = s == 0 && proto == 17 ? 0xffff : s;
     l4[at] = (uint8_t)(s >> 8);
     l4[at + 1] = (uint8_t)s;
 }
 
+/* The two addresses of a packet; 0: too short for them. */
+int
+ipsec_linux_addresses(const uint8_t *p, size_t len, struct ipsec_addr *src,
+                      struct ipsec_addr *dst)
+{
+    int four = p[0] >> 4 == 4;
+
+    memset(src, 0, sizeof *src);
+    memset(dst, 0, sizeof *dst);
+    if (len < (four ? 20u : 40u)) {
+        return 0;
+    }
+    src->version = dst->version = four ? 4 : 6;
+    memcpy(src->byte, p + (four ? 12 : 8), four ? 4 : 16);
+    memcpy(dst->byte, p + (four ? 16 : 24), four ? 4 : 16);
+    return 1;
+}
+
 /* --- what becomes of packets: ipsec_netif's callbacks */
+
+/* Is it ours to say who is next: because it comes from an address of our own,
+ * or because its sender has left that to us? */
+static int
+is_routed(const struct ipsec_linux *port, const struct ipsec_linux_frame *frame,
+          const struct ipsec_buf *ip)
+{
+    struct ipsec_addr src, dst;
+
+    return port->hops != NULL &&
+           (frame->to_us ||
+            (ipsec_linux_addresses(ip->data, ip->len, &src, &dst) &&
+             ipsec_linux_hop_is_own(port, &src)));
+}
+
+static void
+send_on(struct ipsec_linux *port, struct ipsec_linux_side *side,
+        const struct ipsec_linux_frame *frame, const struct ipsec_buf *ip)
+{
+    if (is_routed(port, frame, ip)) {
+        ipsec_linux_hop_send(port, side, ip);
+    } else {
+        ipsec_linux_send(side, frame, ip);
+    }
+}
+
+/* Who forwards takes one off (RFC 4301 section 5.1.2.1, RFC 1141). 0: that was
+ * the last. */
+static int
+count_hop(struct ipsec_linux *port, const struct ipsec_linux_frame *frame,
+          uint8_t *p)
+{
+    int four = p[0] >> 4 == 4;
+    uint8_t *ttl = p + (four ? 8 : 7);
+    unsigned s;
+
+    if (port->hops == NULL || !frame->to_us) {
+        return 1;
+    }
+    if (*ttl <= 1) {
+        port->hops->expired++;
+        return 0;
+    }
+    --*ttl;
+    if (four) {
+        s = ((unsigned)p[10] << 8 | p[11]) + 0x100;
+        s += s >> 16;
+        p[10] = (uint8_t)(s >> 8);
+        p[11] = (uint8_t)s;
+    }
+    return 1;
+}
 
 static void
 transmit(void *user, struct ipsec_pkt *pkt, const struct ipsec_buf *buf)
@@ -72,7 +151,7 @@ transmit(void *user, struct ipsec_pkt *pkt, const struct ipsec_buf *buf)
         port->no_return++;
         return;
     }
-    ipsec_linux_send(port->black, pkt->user, buf);
+    send_on(port, port->black, pkt->user, buf);
 }
 
 /* The red side may be a wire, too, which takes no more than its MTU. Of IPv6 we
@@ -84,16 +163,19 @@ deliver(void *user, struct ipsec_pkt *pkt)
     struct ipsec_buf frag = { port->nif.frag, port->nif.frag, NULL, 0 };
     size_t off = 0;
 
+    if (!count_hop(port, pkt->user, pkt->buf.data)) {
+        return;
+    }
     if (port->red->kind != IPSEC_LINUX_PACKET ||
         pkt->buf.len <= port->red->mtu) {
-        ipsec_linux_send(port->red, pkt->user, &pkt->buf);
+        send_on(port, port->red, pkt->user, &pkt->buf);
         return;
     }
     frag.end = frag.head + FRAG;
     port->nif.id++;
     while (ipsec_fragment(&pkt->buf, port->red->mtu, port->nif.id, &off,
                           &frag) == IPSEC_OK) {
-        ipsec_linux_send(port->red, pkt->user, &frag);
+        send_on(port, port->red, pkt->user, &frag);
     }
     port->red->count.unsent += off == 0;
 }
@@ -112,24 +194,6 @@ icmp_allowed(struct ipsec_linux *port)
         return 0;
     }
     port->icmp_now++;
-    return 1;
-}
-
-/* The two addresses of a packet; 0: too short for them. */
-static int
-addresses(const uint8_t *p, size_t len, struct ipsec_addr *src,
-          struct ipsec_addr *dst)
-{
-    int four = p[0] >> 4 == 4;
-
-    memset(src, 0, sizeof *src);
-    memset(dst, 0, sizeof *dst);
-    if (len < (four ? 20u : 40u)) {
-        return 0;
-    }
-    src->version = dst->version = four ? 4 : 6;
-    memcpy(src->byte, p + (four ? 12 : 8), four ? 4 : 16);
-    memcpy(dst->byte, p + (four ? 16 : 24), four ? 4 : 16);
     return 1;
 }
 
@@ -158,7 +222,7 @@ drop(void *user, struct ipsec_pkt *pkt, int status)
 
     memset(&buf, 0, sizeof buf);
     if (status != IPSEC_ERR_TOO_BIG || pkt->layers > 0 ||
-        !addresses(pkt->buf.data, pkt->buf.len, &src, &dst)) {
+        !ipsec_linux_addresses(pkt->buf.data, pkt->buf.len, &src, &dst)) {
         return;
     }
     buf.data = error;
@@ -174,42 +238,68 @@ drop(void *user, struct ipsec_pkt *pkt, int status)
 /* --- packets in */
 
 static int
-is_transit(const struct ipsec_linux *port,
-           const struct ipsec_linux_frame *frame)
+is_transit(const struct ipsec_linux *port, const struct ipsec_addr *src,
+           const struct ipsec_addr *dst)
 {
-    struct ipsec_addr src, dst;
-
-    return addresses(frame->data, frame->len, &src, &dst) &&
-           !port->is_ours(port->user, &src) && !port->is_ours(port->user, &dst);
+    return !port->is_ours(port->user, src) && !port->is_ours(port->user, dst);
 }
 
 static void
-pass_plain(struct ipsec_linux_side *to, struct ipsec_linux_frame *frame)
+pass_plain(struct ipsec_linux *port, struct ipsec_linux_side *to,
+           struct ipsec_linux_frame *frame)
 {
     struct ipsec_buf buf;
 
     memset(&buf, 0, sizeof buf);
     buf.data = frame->data;
     buf.len = frame->len;
-    ipsec_linux_send(to, frame, &buf);
+    send_on(port, to, frame, &buf);
+}
+
+/* What is to be known of it before policy is asked: its pkt.flags, or -1: drop
+ * it. Of those of our addresses that are the bump's own, nobody else has one.
+ */
+static int
+look_at(struct ipsec_linux *port, int out, struct ipsec_linux_frame *frame)
+{
+    struct ipsec_addr src, dst;
+    int transit;
+
+    if (!ipsec_linux_addresses(frame->data, frame->len, &src, &dst)) {
+        return 0;
+    }
+    if (port->hops != NULL && ipsec_linux_hop_is_own(port, &src)) {
+        port->hops->refused++;
+        return -1;
+    }
+    transit = is_transit(port, &src, &dst);
+    if (out && transit && !count_hop(port, frame, frame->data)) {
+        return -1;
+    }
+    return transit ? (int)IPSEC_PKT_TRANSIT : 0;
 }
 
 static void
 take_packet(struct ipsec_linux *port, int out, struct ipsec_linux_frame *frame)
 {
     struct ipsec_pkt pkt;
+    int flags;
 
     if (frame->no_csum) {
         fill_checksum(frame);
     }
     if (port->plain) {
-        pass_plain(out ? port->black : port->red, frame);
+        pass_plain(port, out ? port->black : port->red, frame);
+        return;
+    }
+    flags = look_at(port, out, frame);
+    if (flags < 0) {
         return;
     }
     ipsec_pkt_init(&pkt, frame->mem, IPSEC_LINUX_FRAME,
                    (size_t)(frame->data - frame->mem), frame->len);
     pkt.user = frame;
-    pkt.flags = is_transit(port, frame) ? IPSEC_PKT_TRANSIT : 0;
+    pkt.flags = (uint8_t)flags;
     if (out) {
         ipsec_netif_output(&port->nif, &pkt);
     } else {
@@ -229,25 +319,36 @@ has_version(const struct ipsec_linux_frame *frame)
            (version == 0 || frame->data[0] >> 4 == version);
 }
 
+static void
+take_frame(struct ipsec_linux *port, struct ipsec_linux_side *side,
+           struct ipsec_linux_frame *frame)
+{
+    int out = side == port->red;
+    struct ipsec_linux_side *to = out ? port->black : port->red;
+
+    if (frame->is_ip && has_version(frame)) {
+        take_packet(out || port->choose == NULL ? port
+                    : port->choose(port->user, frame), out, frame);
+    } else if (!frame->is_ip && port->pass_frames &&
+               to->kind != IPSEC_LINUX_TUN && to->kind != IPSEC_LINUX_RAW) {
+        ipsec_linux_send_frame(to, frame);
+    } else {
+        side->count.frames_dropped++;
+    }
+}
+
 /* see ipsec_linux.h */
 void
 ipsec_linux_poll(struct ipsec_linux *port, struct ipsec_linux_side *side,
                  unsigned i, unsigned most)
 {
-    int out = side == port->red;
-    struct ipsec_linux_side *to = out ? port->black : port->red;
     struct ipsec_linux_frame frame;
 
     frame.mem = port->mem;
     while (most-- > 0 && ipsec_linux_receive(side, i, &frame) > 0) {
-        if (frame.is_ip && has_version(&frame)) {
-            take_packet(out || port->choose == NULL ? port
-                        : port->choose(port->user, &frame), out, &frame);
-        } else if (!frame.is_ip && port->pass_frames &&
-                   to->kind != IPSEC_LINUX_TUN && to->kind != IPSEC_LINUX_RAW) {
-            ipsec_linux_send_frame(to, &frame);
-        } else {
-            side->count.frames_dropped++;
+        if (port->hops == NULL ||
+            !ipsec_linux_hop_take(port, side, &frame)) {
+            take_frame(port, side, &frame);
         }
     }
 }
@@ -305,6 +406,7 @@ ipsec_linux_begin(struct ipsec_linux *port)
 void
 ipsec_linux_end(struct ipsec_linux *port)
 {
+    ipsec_linux_hop_end(port);
     free(port->mem);
     port->mem = NULL;
 }
@@ -316,4 +418,5 @@ ipsec_linux_tick(struct ipsec_linux *port)
     port->nif.mtu = (uint16_t)port->black->mtu;
     ipsec_reass_tick(&port->reass_out, ipsec_now(port->ips));
     ipsec_reass_tick(&port->reass_in, ipsec_now(port->ips));
+    ipsec_linux_hop_tick(port);
 }

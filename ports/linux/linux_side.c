@@ -182,6 +182,7 @@ ipsec_linux_receive(struct ipsec_linux_side *side, unsigned i,
 
     frame->ethernet_len = 0;
     frame->no_csum = 0;
+    frame->to_us = 0;
     rc = side->kind == IPSEC_LINUX_RAW
         ? ipsec_linux_raw_receive(side, i, frame)
         : ipsec_linux_device_receive(side, frame);

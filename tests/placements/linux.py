@@ -254,8 +254,10 @@ class Row:
         return found
 
     def ping(self):
-        for size in 56, 1300, 3000:  # none is for path MTU discovery
-            if not self.host.ping(self.to, size):
+        for size in 56, 1300, 3000:
+            # over IPv6 path MTU discovery may take the first
+            if not (self.host.ping(self.to, size) or
+                    self.family == 6 and self.host.ping(self.to, size)):
                 return 'no answer to %d bytes' % size
         out, status = self.run.guest.run(
             'ping%s -c 2 -W 5 -s 1000 -I %s %s'
