@@ -13,7 +13,7 @@
 #define FRESH_S 60 /* for which an answer holds */
 #define STALE_S 90 /* ... while, asked again, nobody answers */
 #define TRIES   3  /* a second each */
-#define ALL     (8 * IPSEC_LINUX_WAITING) /* bytes that wait, in all */
+#define ALL     ((size_t)8 * IPSEC_LINUX_WAITING) /* bytes that wait, in all */
 
 enum { FREE, ASKED, KNOWN };
 

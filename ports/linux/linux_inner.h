@@ -29,7 +29,8 @@ struct ipsec_linux_nd {
 int ipsec_linux_nd_read(struct ipsec_linux_nd *nd,
                         const struct ipsec_linux_frame *frame);
 
-/* At frame->data, which has room; `to` may be NULL, for a question to all. */
+/* At frame->data, which has room. An answer is `to` this station; a question
+ * is to all. */
 void ipsec_linux_nd_write(struct ipsec_linux_frame *frame,
                           const struct ipsec_linux_nd *nd, const uint8_t *to);
 

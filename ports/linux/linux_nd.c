@@ -174,25 +174,28 @@ arp_write(struct ipsec_linux_frame *frame, const struct ipsec_linux_nd *nd,
     p[7] = nd->ask ? 1 : 2;
     memcpy(p + 8, nd->mac, 6);
     memcpy(p + 14, nd->sender.byte, 4);
-    if (to != NULL && !nd->ask) {
+    if (!nd->ask) {
         memcpy(p + 18, to, 6);
     }
     memcpy(p + 24, nd->target.byte, 4);
     frame->len = ARP_LEN;
-    ethernet_set(frame, to != NULL ? to : all, nd->mac, ETH_P_ARP);
+    ethernet_set(frame, nd->ask ? all : to, nd->mac, ETH_P_ARP);
 }
 
-/* Where to: who is asked for, by the group that it is in; or who asked, which
- * may have no address yet. */
-static void
-nd_destination(uint8_t dst[16], const struct ipsec_linux_nd *nd, int all)
+/* Who is asked for, by the group that it is in; or who asked, which may have
+ * no address yet. Whether that is a group. */
+static int
+nd_destination(uint8_t dst[16], const struct ipsec_linux_nd *nd)
 {
-    if (nd->ask && all) {
+    int all = is_none(&nd->target);
+
+    if (nd->ask) {
         memcpy(dst, solicited_node, 13);
         memcpy(dst + 13, nd->target.byte + 13, 3);
-    } else {
-        memcpy(dst, is_none(&nd->target) ? all_nodes : nd->target.byte, 16);
+        return 1;
     }
+    memcpy(dst, all ? all_nodes : nd->target.byte, 16);
+    return all;
 }
 
 static void
@@ -201,6 +204,7 @@ nd_write(struct ipsec_linux_frame *frame, const struct ipsec_linux_nd *nd,
 {
     uint8_t *p = frame->data, *m = p + IP6_LEN, group[6] = { 0x33, 0x33 };
     uint16_t sum;
+    int all;
 
     memset(p, 0, IP6_LEN + HEAD);
     p[0] = 0x60;
@@ -208,10 +212,10 @@ nd_write(struct ipsec_linux_frame *frame, const struct ipsec_linux_nd *nd,
     p[6] = ICMP6;
     p[7] = 255;
     memcpy(p + 8, nd->sender.byte, 16);
-    nd_destination(p + 24, nd, to == NULL);
+    all = nd_destination(p + 24, nd);
     m[0] = nd->ask ? SOLICITATION : SOLICITATION + 1;
     if (!nd->ask) {
-        m[4] = IS_ROUTER | OVERRIDE | (is_none(&nd->target) ? 0 : IS_SOLICITED);
+        m[4] = IS_ROUTER | OVERRIDE | (all ? 0 : IS_SOLICITED);
     }
     memcpy(m + 8, nd->ask ? nd->target.byte : nd->sender.byte, 16);
     m[HEAD] = nd->ask ? SOURCE_MAC : TARGET_MAC;
@@ -222,7 +226,7 @@ nd_write(struct ipsec_linux_frame *frame, const struct ipsec_linux_nd *nd,
     m[3] = (uint8_t)sum;
     frame->len = IP6_LEN + HEAD + OPTION;
     memcpy(group + 2, p + 36, 4);
-    ethernet_set(frame, p[24] == 0xff ? group : to, nd->mac, ETH_P_IPV6);
+    ethernet_set(frame, all ? group : to, nd->mac, ETH_P_IPV6);
 }
 
 void

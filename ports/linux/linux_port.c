@@ -263,7 +263,6 @@ static int
 look_at(struct ipsec_linux *port, int out, struct ipsec_linux_frame *frame)
 {
     struct ipsec_addr src, dst;
-    int transit;
 
     if (!ipsec_linux_addresses(frame->data, frame->len, &src, &dst)) {
         return 0;
@@ -272,11 +271,10 @@ look_at(struct ipsec_linux *port, int out, struct ipsec_linux_frame *frame)
         port->hops->refused++;
         return -1;
     }
-    transit = is_transit(port, &src, &dst);
-    if (out && transit && !count_hop(port, frame, frame->data)) {
+    if (out && !count_hop(port, frame, frame->data)) {
         return -1;
     }
-    return transit ? (int)IPSEC_PKT_TRANSIT : 0;
+    return is_transit(port, &src, &dst) ? (int)IPSEC_PKT_TRANSIT : 0;
 }
 
 static void
