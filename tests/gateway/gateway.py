@@ -13,8 +13,11 @@ import subprocess
 import sys
 import time
 
+import bumps
 import cases
 import net
+
+CASES = dict(cases.CASES, **bumps.CASES)
 
 
 def run(name, args):
@@ -22,7 +25,7 @@ def run(name, args):
     site = cases.Site(args)
     problems = []
     try:
-        cases.CASES[name](site)
+        CASES[name](site)
     except net.Skip:
         site.close()
         raise
@@ -43,7 +46,7 @@ def main():
     parser.add_argument('--list', action='store_true')
     parser.add_argument('--keep', action='store_true')
     args = parser.parse_args()
-    names = [n for n in cases.CASES if not args.filter or
+    names = [n for n in CASES if not args.filter or
              any(f in n for f in args.filter.split())]
     if not names:
         sys.exit('gateway-test: no case has a name with %s in it; --list has '

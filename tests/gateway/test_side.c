@@ -3,6 +3,9 @@
 #include "fake/fixture.h"
 #include "ipsec_linux.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 /* The sides of ports/linux/linux_side.c, as far as nobody's rights go. */
 
 static void
@@ -60,12 +63,52 @@ test_side_without_ipv6_stays(void **state)
     assert_int_equal(side.count.down, 1);
 }
 
+/* What the kernel has no room for is dropped, and counted; what it took before
+ * that is as it was. */
+static void
+test_side_drops_the_newest_when_full(void **state)
+{
+    struct ipsec_linux_frame frame;
+    struct ipsec_linux_side side;
+    uint8_t packet[20] = { 0x45 }, got[40];
+    struct ipsec_buf buf;
+    int pair[2], i;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair),
+                     0);
+    assert_int_equal(ipsec_linux_side_init(&side, "packet:x"), 0);
+    side.fd[0] = pair[0];
+    side.lost = 0;
+    memset(&frame, 0, sizeof frame);
+    memset(&buf, 0, sizeof buf);
+    frame.ethernet_len = 14;
+    buf.data = packet;
+    buf.len = sizeof packet;
+    for (i = 0; side.count.full < 3 && i < 100000; i++) {
+        memcpy(packet + 4, &i, sizeof i);
+        ipsec_linux_send(&side, &frame, &buf);
+    }
+    ipsec_linux_send_frame(&side, &frame);
+    assert_int_equal(side.count.full, 4);
+    assert_int_equal(side.count.sent, i - 3);
+    assert_int_equal(side.lost, 0);
+    for (i = 0; i < (int)side.count.sent; i++) {
+        assert_int_equal(recv(pair[1], got, sizeof got, 0), 34);
+        assert_memory_equal(got + 14 + 4, &i, sizeof i);
+    }
+    assert_int_equal(recv(pair[1], got, sizeof got, 0), -1);
+    ipsec_linux_close(&side);
+    close(pair[1]);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_side_reads_what_it_is),
         cmocka_unit_test(test_side_without_ipv6_stays),
+        cmocka_unit_test(test_side_drops_the_newest_when_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
