@@ -898,4 +898,6 @@ CASES.update({
     'howto-tunnel': howto.tunnel,
     'howto-tunnel-kernel': howto.tunnel_kernel,
     'howto-bump-kernel': howto.bump_kernel,
+    'howto-wire-host-kernel': howto.wire_host_kernel,
+    'howto-wire-net-kernel': howto.wire_net_kernel,
 })

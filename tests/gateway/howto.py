@@ -26,7 +26,7 @@ def blocks(section):
     found = []
     for m in re.finditer(r'```sh\n(.*?)```', part, re.S):
         before = part[:m.start()].strip().split('\n\n')[-1]
-        who = re.search(r'\bon (a|b|both)\b', before, re.I).group(1)
+        who = re.search(r'\bon (a|b|h|both)\b', before, re.I).group(1)
         found.append((who, 'kernel' in before, m.group(1)))
     return found
 
@@ -146,10 +146,16 @@ class Kernel:
         self.bridge.stdout.close()
 
 
-def follow(site, section, with_kernel):
+def follow(site, section, with_kernel, behind=False):
     a = site.station('a')
     people = {}
+    if behind:
+        h = site.station('h')
+        net.cable(a, 'eth1', h, 'eth0')
+        h.segments_whole('eth0')
     try:
+        if behind:
+            people['h'] = Shell(site, h, 'h', site.program)
         if with_kernel:
             people['b'] = Kernel(site, a, site.build, site.cache)
         else:
@@ -162,7 +168,7 @@ def follow(site, section, with_kernel):
                 people['a'].type(block)
                 if not with_kernel:
                     people['b'].type(block)
-            elif who == 'a' or kernel == with_kernel:
+            elif who in 'ah' or kernel == with_kernel:
                 people[who].type(block)
     finally:
         for one in people.values():
@@ -179,3 +185,11 @@ def tunnel_kernel(site):
 
 def bump_kernel(site):
     follow(site, 'A bump in the stack', True)
+
+
+def wire_host_kernel(site):
+    follow(site, 'A bump in the wire, for a host', True, True)
+
+
+def wire_net_kernel(site):
+    follow(site, 'A bump in the wire, for a network', True, True)
