@@ -45,7 +45,8 @@ struct ipsec_linux_count {
     size_t full;             /**< a queue was full, ours to send or that of
                               *   what came: the newest is dropped */
     size_t unsent;           /**< refused by the kernel: no route, too long */
-    size_t too_long;         /**< more than IPSEC_LINUX_PACKET_MAX bytes */
+    size_t too_long;         /**< more than IPSEC_LINUX_PACKET_MAX bytes; or
+                              *   not cut yet, and not TCP */
     size_t down;             /**< while the interface was lost */
 };
 
@@ -62,6 +63,8 @@ struct ipsec_linux_side {
     unsigned index;          /**< of the interface */
     unsigned mtu;
     uint8_t  mac[6];         /**< PACKET: of the interface */
+    uint8_t  vnet;           /**< PACKET: of each frame the kernel tells what
+                              *   was left to a card that isn't there */
     struct ipsec_linux_count count;
     /* private */
     uint32_t seen_full[IPSEC_LINUX_FDS]; /* by the kernel, so far */
@@ -80,6 +83,8 @@ struct ipsec_linux_frame {
     size_t   len;
     uint8_t  is_ip;          /**< by the Ethernet type */
     uint8_t  no_csum;        /**< TCP's or UDP's checksum isn't there yet */
+    uint16_t gso;            /**< not 0: TCP's segments of so many bytes each,
+                              *   not cut yet */
     uint8_t  to_us;          /**< to our own station, which has addresses */
     uint8_t  ethernet_len;   /**< 0: it had none */
     uint8_t  ethernet[IPSEC_LINUX_ETHERNET];
@@ -203,7 +208,7 @@ struct ipsec_linux {
     struct ipsec_netif       nif;
     struct ipsec_reass       reass_out, reass_in;
     struct ipsec_reass_slot  slot[2][IPSEC_LINUX_SLOTS];
-    uint8_t                 *mem;
+    uint8_t                 *mem, *segment;
     uint32_t                 icmp_second;
     unsigned                 icmp_now;
 };

@@ -10,6 +10,7 @@
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
@@ -106,6 +107,7 @@ open_packet(struct ipsec_linux_side *side)
     keep_frames(fd, side->name);
     ipsec_linux_queue(fd);
     (void)set(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+    side->vnet = set(fd, SOL_PACKET, PACKET_VNET_HDR, 1) == 0;
     if (set(fd, SOL_PACKET, PACKET_AUXDATA, 1) != 0 ||
         setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all,
                    sizeof all) != 0) {
@@ -168,30 +170,48 @@ frame_parse(struct ipsec_linux_frame *frame)
     frame->is_ip = type == ETH_P_IP || type == ETH_P_IPV6;
 }
 
-/* Into frame->data; its length, 0: nothing to be had. */
+/* Segments that a station on this machine has left to its card to cut: see
+ * linux_gso.c, which finds no TCP in other kinds. */
+static void
+read_vnet(const struct virtio_net_hdr *vnet, struct ipsec_linux_frame *frame)
+{
+    if (vnet->gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+        frame->gso = vnet->gso_size > 0 ? vnet->gso_size : 1;
+    }
+}
+
+/* Into frame->data; its length, 0: nothing to be had. What the kernel can't
+ * say in such a header is EINVAL. */
 static ssize_t
 read_into(struct ipsec_linux_side *side, struct ipsec_linux_frame *frame,
           struct msghdr *msg)
 {
-    struct iovec part;
-    ssize_t n;
+    struct virtio_net_hdr vnet;
+    struct iovec part[2];
+    ssize_t n, skip = side->vnet ? (ssize_t)sizeof vnet : 0;
 
-    part.iov_base = frame->data;
-    part.iov_len = IPSEC_LINUX_ETHERNET + IPSEC_LINUX_PACKET_MAX + 1;
-    msg->msg_iov = &part;
-    msg->msg_iovlen = 1;
+    memset(&vnet, 0, sizeof vnet);
+    part[0].iov_base = &vnet;
+    part[0].iov_len = (size_t)skip;
+    part[1].iov_base = frame->data;
+    part[1].iov_len = IPSEC_LINUX_ETHERNET + IPSEC_LINUX_PACKET_MAX + 1;
+    msg->msg_iov = part;
+    msg->msg_iovlen = 2;
     n = side->kind == IPSEC_LINUX_PACKET
         ? recvmsg(side->fd[0], msg, MSG_TRUNC)
-        : read(side->fd[0], part.iov_base, part.iov_len);
+        : read(side->fd[0], part[1].iov_base, part[1].iov_len);
     msg->msg_iov = NULL;
     if (n < 0) {
+        side->count.too_long += skip > 0 && errno == EINVAL;
         return errno == EAGAIN || errno == EINTR || errno == ENETDOWN ? 0 : -1;
     }
-    if ((size_t)n >= part.iov_len) {
+    read_vnet(&vnet, frame);
+    n -= skip;
+    if (n >= (ssize_t)part[1].iov_len) {
         side->count.too_long++;
         return 0;
     }
-    return n;
+    return n < 0 ? 0 : n;
 }
 
 int

@@ -16,6 +16,11 @@ int ipsec_linux_raw_receive(struct ipsec_linux_side *side, unsigned i,
 int ipsec_linux_raw_send(struct ipsec_linux_side *side,
                          const struct ipsec_buf *ip);
 
+/* linux_gso.c: the next one of the segments in `whole`, from `*off` of TCP's
+ * payload on, into part->mem. 0: there is none; or, at 0, it is not TCP. */
+int ipsec_linux_segment(const struct ipsec_linux_frame *whole, size_t *off,
+                        struct ipsec_linux_frame *part);
+
 /* What ARP or neighbour discovery says: the sender is at `mac`, and asks for
  * the target, or answers it. */
 struct ipsec_linux_nd {
@@ -56,6 +61,7 @@ void ipsec_linux_hop_end(struct ipsec_linux *port);
 /* linux_port.c */
 int ipsec_linux_addresses(const uint8_t *p, size_t len, struct ipsec_addr *src,
                           struct ipsec_addr *dst);
+uint16_t ipsec_linux_header_checksum(const uint8_t *p, size_t len);
 uint16_t ipsec_linux_checksum(const uint8_t *ip, const uint8_t *payload,
                               size_t len, unsigned proto);
 

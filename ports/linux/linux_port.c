@@ -26,6 +26,19 @@ sum(uint32_t s, const uint8_t *p, size_t len)
     return len % 2 ? s + ((uint32_t)p[len - 1] << 8) : s;
 }
 
+static uint16_t
+folded(uint32_t s)
+{
+    s = (s & 0xffff) + (s >> 16);
+    return (uint16_t)~(s + (s >> 16));
+}
+
+uint16_t
+ipsec_linux_header_checksum(const uint8_t *p, size_t len)
+{
+    return folded(sum(0, p, len));
+}
+
 /* Of what an IP packet carries, with its pseudo header. */
 uint16_t
 ipsec_linux_checksum(const uint8_t *ip, const uint8_t *payload, size_t len,
@@ -35,9 +48,7 @@ ipsec_linux_checksum(const uint8_t *ip, const uint8_t *payload, size_t len,
     uint32_t s = sum(proto + (uint32_t)len, ip + (four ? 12 : 8),
                      four ? 8 : 32);
 
-    s = sum(s, payload, len);
-    s = (s & 0xffff) + (s >> 16);
-    return (uint16_t)~(s + (s >> 16));
+    return folded(sum(s, payload, len));
 }
 
 /* TCP or UDP of a whole packet, without IPv6 extension headers: a station on
@@ -335,6 +346,21 @@ take_frame(struct ipsec_linux *port, struct ipsec_linux_side *side,
     }
 }
 
+/* As a wire would have it. */
+static void
+take_segments(struct ipsec_linux *port, struct ipsec_linux_side *side,
+              struct ipsec_linux_frame *whole)
+{
+    struct ipsec_linux_frame part = *whole;
+    size_t off = 0;
+
+    part.mem = port->segment;
+    while (ipsec_linux_segment(whole, &off, &part)) {
+        take_frame(port, side, &part);
+    }
+    side->count.too_long += off == 0;
+}
+
 /* see ipsec_linux.h */
 void
 ipsec_linux_poll(struct ipsec_linux *port, struct ipsec_linux_side *side,
@@ -344,8 +370,12 @@ ipsec_linux_poll(struct ipsec_linux *port, struct ipsec_linux_side *side,
 
     frame.mem = port->mem;
     while (most-- > 0 && ipsec_linux_receive(side, i, &frame) > 0) {
-        if (port->hops == NULL ||
-            !ipsec_linux_hop_take(port, side, &frame)) {
+        if (port->hops != NULL && ipsec_linux_hop_take(port, side, &frame)) {
+            continue;
+        }
+        if (frame.gso != 0) {
+            take_segments(port, side, &frame);
+        } else {
             take_frame(port, side, &frame);
         }
     }
@@ -374,7 +404,7 @@ int
 ipsec_linux_begin(struct ipsec_linux *port)
 {
     struct ipsec_netif *nif = &port->nif;
-    uint8_t *mem = malloc(IPSEC_LINUX_FRAME + FRAG +
+    uint8_t *mem = malloc(2 * IPSEC_LINUX_FRAME + FRAG +
                           2 * (size_t)IPSEC_LINUX_SLOTS * SLOT);
 
     if (mem == NULL ||
@@ -383,6 +413,8 @@ ipsec_linux_begin(struct ipsec_linux *port)
         return -1;
     }
     port->mem = mem;
+    mem += IPSEC_LINUX_FRAME;
+    port->segment = mem;
     mem += IPSEC_LINUX_FRAME;
     nif->frag = mem;
     mem += FRAG;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/sock_diag.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -182,6 +183,7 @@ ipsec_linux_receive(struct ipsec_linux_side *side, unsigned i,
 
     frame->ethernet_len = 0;
     frame->no_csum = 0;
+    frame->gso = 0;
     frame->to_us = 0;
     rc = side->kind == IPSEC_LINUX_RAW
         ? ipsec_linux_raw_receive(side, i, frame)
@@ -216,13 +218,17 @@ static int
 send_with(struct ipsec_linux_side *side, uint8_t *ethernet,
           size_t ethernet_len, uint8_t *data, size_t len)
 {
-    struct iovec part[2];
+    struct virtio_net_hdr vnet; /* nothing is left to a card */
+    struct iovec part[3];
 
-    part[0].iov_base = ethernet;
-    part[0].iov_len = ethernet_len;
-    part[1].iov_base = data;
-    part[1].iov_len = len;
-    return writev(side->fd[0], part, 2) < 0 ? -1 : 0;
+    memset(&vnet, 0, sizeof vnet);
+    part[0].iov_base = &vnet;
+    part[0].iov_len = side->vnet ? sizeof vnet : 0;
+    part[1].iov_base = ethernet;
+    part[1].iov_len = ethernet_len;
+    part[2].iov_base = data;
+    part[2].iov_len = len;
+    return writev(side->fd[0], part, 3) < 0 ? -1 : 0;
 }
 
 /* see ipsec_linux.h */

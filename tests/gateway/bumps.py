@@ -97,7 +97,6 @@ def bump_own_within(site):
     net.cable(bump_ns, 'eth0', b, 'eth0')
     net.cable(bump_ns, 'red0', host, 'h0')
     quiet(bump_ns)
-    host.segments_whole('h0')
     host.ip('addr add 192.0.2.10/24 dev h0')
     b.ip('addr add %s/24 dev eth0' % B4)
     host.ip('route add %s via %s' % (NET_B[4], B4))
@@ -273,6 +272,22 @@ def queue_in(site):
           '%d taken: %s ... %s' % (taken, got[:9], got[-9:]))
 
 
+UDP_SEGMENTS = r'''
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(17, 103, 1000)
+s.sendto(b"uncut" * 600, (sys.argv[1], 9))
+'''
+
+
+def segments_udp(site):
+    """Nobody cuts these: dropped, and counted, not sent as they are."""
+    ha, a, tap = one_bump(site)
+    ha.must(sys.executable, '-c', UDP_SEGMENTS, B4)
+    check(net.wait_for(lambda: a.stats()['red.too_long'] == 1), str(a.stats()))
+    check(not [f for f in tap.frames() if b'uncut' in f], 'sent')
+
+
 TAGGED = r'''
 import socket
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
@@ -309,5 +324,6 @@ CASES = {
     'own-options': own_options,
     'interface-late': interface_late,
     'queue-in': queue_in,
+    'segments-udp': segments_udp,
     'vlan': vlan,
 }

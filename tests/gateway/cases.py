@@ -472,9 +472,6 @@ def bumps(site, red, config_a, config_b, options=()):
         gb.ip('link set h0 netns %d' % hb.holder.pid)
     addresses(ha, 'h0', A4, A6)
     addresses(hb, 'h0', B4, B6)
-    if red == 'packet':
-        ha.segments_whole('h0')
-        hb.segments_whole('h0')
     return ha, hb, ga, a, b
 
 

@@ -152,7 +152,6 @@ def follow(site, section, with_kernel, behind=False):
     if behind:
         h = site.station('h')
         net.cable(a, 'eth1', h, 'eth0')
-        h.segments_whole('eth0')
     try:
         if behind:
             people['h'] = Shell(site, h, 'h', site.program)
