@@ -141,9 +141,11 @@ class Row:
     # ---- set-up
 
     def sas(self):
+        """With a window of 4096: where the kernel's engine is busy, a packet
+        of its may be overtaken by hundreds."""
         link = self.link
         return ''.join(
-            'add %s %s esp 0x%x -m %s -r 8 -E aes-gcm-16 0x%s;\n'
+            'add %s %s esp 0x%x -m %s -r 512 -E aes-gcm-16 0x%s;\n'
             % (src, dst, spi, self.mode, link.encr_key(spi))
             for src, dst, spi in ((link.local, link.remote, SPI_OUT),
                                   (link.remote, link.local, SPI_IN)))
