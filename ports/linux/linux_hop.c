@@ -233,30 +233,39 @@ keep(struct ipsec_linux_hops *hops, struct ipsec_linux_hop *hop,
     hops->waiting += ip->len;
 }
 
-void
-ipsec_linux_hop_send(struct ipsec_linux *port, struct ipsec_linux_side *side,
-                     const struct ipsec_buf *ip)
+/* Who is to have it next; NULL: nobody, and counted. */
+static struct ipsec_linux_hop *
+hop_of(struct ipsec_linux *port, int black, const struct ipsec_buf *ip)
 {
     struct ipsec_linux_hops *hops = port->hops;
-    uint32_t now = ipsec_now(port->ips);
     const struct ipsec_addr *next;
     struct ipsec_linux_hop *hop;
     struct ipsec_addr src, dst;
-    int black = side == port->black;
 
     if (!ipsec_linux_addresses(ip->data, ip->len, &src, &dst) ||
         ipsec_linux_hop_is_own(port, &dst)) {
         hops->refused++;
-        return;
+        return NULL;
     }
     next = next_to(hops, &dst);
     if (next == NULL) {
         hops->no_route++;
-        return;
+        return NULL;
     }
     hop = hop_find(hops, black, next);
+    return hop != NULL ? hop
+        : hop_new(hops, black, next, ipsec_now(port->ips));
+}
+
+void
+ipsec_linux_hop_send(struct ipsec_linux *port, struct ipsec_linux_side *side,
+                     const struct ipsec_buf *ip)
+{
+    struct ipsec_linux_hop *hop = hop_of(port, side == port->black, ip);
+    uint32_t now = ipsec_now(port->ips);
+
     if (hop == NULL) {
-        hop = hop_new(hops, black, next, now);
+        return;
     }
     hop->used = now;
     if (hop->state == KNOWN && now - hop->heard >= STALE_S) {
@@ -266,7 +275,7 @@ ipsec_linux_hop_send(struct ipsec_linux *port, struct ipsec_linux_side *side,
     if (hop->state == KNOWN) {
         put(port, side, hop, ip->data, ip->len);
     } else {
-        keep(hops, hop, ip);
+        keep(port->hops, hop, ip);
     }
     if (hop->state == ASKED || now - hop->heard >= FRESH_S) {
         hop_ask(port, side, hop, now);
