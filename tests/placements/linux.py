@@ -9,6 +9,7 @@ linux.py --program IPSECGW --build DIR --cache DIR [--filter 'WORD...']
 A line each case, then "N passed, N failed, N skipped"."""
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -465,6 +466,10 @@ class Run:
                 self.guest.stop()
             self.wire.stop()
 
+    def end(self):
+        if not self.args.keep:
+            shutil.rmtree(self.folder)
+
 
 def main():
     parser = argparse.ArgumentParser()
@@ -485,10 +490,14 @@ def main():
             for name in names:
                 n += 1
                 run.line('skipped', '%s %s' % (row.name, name), None, str(e))
+        run.end()
         print('0 passed, 0 failed, %d skipped' % n)
         return 77
     run = Run(args)
-    run.all()
+    try:
+        run.all()
+    finally:
+        run.end()
     if not args.list:
         print('%d passed, %d failed, %d skipped'
               % (run.passed, run.failed, run.skipped))
