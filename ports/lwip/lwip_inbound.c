@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lwip_inner.h"
 
+#include "ipsec/mtu.h"
+
 #include "lwip/igmp.h"
 #include "lwip/ip.h"
 #include "lwip/mld6.h"
@@ -174,12 +176,12 @@ clamp(struct ipsec_lwip *port, const struct ipsec_buf *buf)
     struct ipsec_lwip_bundle b;
     struct ipsec_flow flow;
 
-    if (ipsec_lwip_is_syn(buf) &&
+    if (ipsec_mss_syn(buf) &&
         ipsec_flow_parse(&flow, IPSEC_IN, buf) == IPSEC_OK) {
         flow.spd_id = port->spd_id;
         ipsec_lwip_bundle(&b, port,
                           ipsec_spd_lookup(port->ips, IPSEC_OUT, &flow));
-        ipsec_lwip_clamp(buf, b.mtu);
+        (void)ipsec_mss_clamp(buf, b.mtu);
     }
 }
 

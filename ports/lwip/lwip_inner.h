@@ -141,7 +141,7 @@ int ipsec_lwip_is_fragment(const struct pbuf *p);
 /* Drop those that are older than `ms`. */
 void ipsec_lwip_reass_expire(struct ipsec_lwip *port, u32_t ms);
 
-/* lwip_mss.c */
+/* lwip_mss.c; the MSS itself is in ipsec/mtu.h */
 
 /* What policy wants for packets of a flow: the bundle, as far as it is. */
 struct ipsec_lwip_bundle {
@@ -152,11 +152,5 @@ struct ipsec_lwip_bundle {
 
 void ipsec_lwip_bundle(struct ipsec_lwip_bundle *b, struct ipsec_lwip *port,
                        const struct ipsec_policy *policy);
-
-/* Is it a TCP segment with SYN, the options of which can be seen? */
-int ipsec_lwip_is_syn(const struct ipsec_buf *buf);
-
-/* Lower the MSS option of a SYN, so that packets fit `mtu`. */
-void ipsec_lwip_clamp(const struct ipsec_buf *buf, size_t mtu);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lwip_inner.h"
 
+#include "ipsec/mtu.h"
+
 #include "lwip/sys.h"
 
 #include <string.h>
@@ -68,7 +70,7 @@ ready(struct ipsec_lwip_slot *s, struct pbuf *p)
     if (q == NULL || policy_of(s, &b) == NULL) {
         return q;
     }
-    syn = b.complete && ipsec_lwip_is_syn(buf);
+    syn = b.complete && ipsec_mss_syn(buf);
     if (!has_room(buf, &b) || (syn && q == p)) {
         old = q;
         q = ipsec_lwip_copy(buf, old, b.head, b.tail);
@@ -77,7 +79,7 @@ ready(struct ipsec_lwip_slot *s, struct pbuf *p)
         }
     }
     if (q != NULL && syn) {
-        ipsec_lwip_clamp(buf, b.mtu);
+        (void)ipsec_mss_clamp(buf, b.mtu);
     }
     return q;
 }

@@ -79,7 +79,8 @@ static const struct need needs[] = {
       "test_icmp_too_big_needs_a_number_lately_sent "
       "test_icmp_too_big_only_lowers test_icmp_udp_quote_of_any_length "
       "test_icmp_udp_without_spi_needs_a_single_sa "
-      "test_icmp_unrelated_by_type test_inbound_random" },
+      "test_icmp_unrelated_by_type test_inbound_random "
+      "test_mtu_set_is_what_ageing_goes_back_to" },
 #endif
 #ifdef IPSEC_NO_FRAGMENTS
     { "IPSEC_NO_FRAGMENTS",
@@ -400,7 +401,8 @@ static const struct need needs[] = {
       "test_inbound_random "
       "test_lint_peer_of_a_good_pair_is_quiet_from_both_sides "
       "test_lint_peer_says_why_they_cant_talk "
-      "test_lint_spd_says_what_users_trip_over test_natt_inner_checksum "
+      "test_lint_spd_says_what_users_trip_over test_mtu_of_a_bundle "
+      "test_natt_inner_checksum "
       "test_natt_inside_a_stranger_s_tunnel "
       "test_natt_mapping_after_the_engine "
       "test_natt_mapping_not_of_a_path_left test_natt_nests "
