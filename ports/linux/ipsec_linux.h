@@ -68,6 +68,7 @@ struct ipsec_linux_side {
     struct ipsec_linux_count count;
     /* private */
     uint32_t seen_full[IPSEC_LINUX_FDS]; /* by the kernel, so far */
+    uint8_t  id[2];          /* of a datagram in fragments whose own is 0 */
 };
 
 /** Longest packet, and room for what SAs add. */

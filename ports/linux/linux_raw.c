@@ -312,6 +312,26 @@ ipsec_linux_raw_receive(struct ipsec_linux_side *side, unsigned i,
     return 1;
 }
 
+/* Where the id is 0 the kernel puts one of its own, another in each fragment,
+ * and nobody could put them together: so it is ours, one for all of them. The
+ * kernel sums the header. */
+static void
+keep_id(struct ipsec_linux_side *side, uint8_t *p)
+{
+    unsigned offset = (unsigned)(p[6] & 0x1f) << 8 | p[7];
+    int is_fragment = (p[6] & 0x20) != 0 || offset != 0;
+
+    if (!is_fragment || p[4] != 0 || p[5] != 0) {
+        return;
+    }
+    if (offset == 0 &&
+        ipsec_linux_random(NULL, side->id, sizeof side->id) != 0) {
+        side->id[0]++; /* any but the last will do */
+    }
+    p[4] = (uint8_t)(side->id[0] | 1);
+    p[5] = side->id[1];
+}
+
 int
 ipsec_linux_raw_send(struct ipsec_linux_side *side, const struct ipsec_buf *ip)
 {
@@ -323,6 +343,7 @@ ipsec_linux_raw_send(struct ipsec_linux_side *side, const struct ipsec_buf *ip)
         return -1;
     }
     if (ip->data[0] >> 4 == 4) {
+        keep_id(side, ip->data);
         memset(&four, 0, sizeof four);
         four.sin_family = AF_INET;
         memcpy(&four.sin_addr, ip->data + 16, 4);

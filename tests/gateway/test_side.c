@@ -3,6 +3,7 @@
 #include "fake/fixture.h"
 #include "ipsec_linux.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -102,6 +103,55 @@ test_side_drops_the_newest_when_full(void **state)
     close(pair[1]);
 }
 
+/* What was given to the kernel has this id, whatever became of it. */
+static unsigned
+id_sent(struct ipsec_linux_side *side, unsigned id, unsigned fragment)
+{
+    uint8_t packet[40] = { 0x45, 0, 0, sizeof packet };
+    struct ipsec_linux_frame frame;
+    struct ipsec_buf buf;
+
+    memset(&frame, 0, sizeof frame);
+    memset(&buf, 0, sizeof buf);
+    packet[4] = (uint8_t)(id >> 8);
+    packet[5] = (uint8_t)id;
+    packet[6] = (uint8_t)(fragment >> 8);
+    packet[7] = (uint8_t)fragment;
+    buf.data = packet;
+    buf.len = sizeof packet;
+    ipsec_linux_send(side, &frame, &buf);
+    assert_int_equal(packet[6] << 8 | packet[7], fragment);
+    return (unsigned)packet[4] << 8 | packet[5];
+}
+
+/* The kernel writes an id of its own where it is 0, into each fragment another,
+ * and no datagram would come of them: so none is sent with 0. */
+static void
+test_side_fragments_of_id_0_have_another_in_common(void **state)
+{
+    struct ipsec_linux_side side;
+    unsigned id, i, others = 0;
+
+    (void)state;
+    assert_int_equal(ipsec_linux_side_init(&side, "raw"), 0);
+    side.lost = 0;
+    side.out[0] = open("/dev/null", O_RDWR);
+    assert_true(side.out[0] >= 0);
+    for (i = 0; i < 32; i++) {
+        id = id_sent(&side, 0, 0x2000);
+        assert_int_not_equal(id, 0);
+        assert_int_equal(id_sent(&side, 0, 0x2000 + 100), id);
+        assert_int_equal(id_sent(&side, 0, 0x1fff), id);
+        others += id_sent(&side, 0, 0x2000) != id;
+    }
+    assert_true(others > 16);
+    assert_int_equal(id_sent(&side, 0, 0), 0);
+    assert_int_equal(id_sent(&side, 0, 0x4000), 0);
+    assert_int_equal(id_sent(&side, 1, 0x2000), 1);
+    assert_int_equal(id_sent(&side, 256, 0x2001), 256);
+    close(side.out[0]);
+}
+
 int
 main(void)
 {
@@ -109,6 +159,7 @@ main(void)
         cmocka_unit_test(test_side_reads_what_it_is),
         cmocka_unit_test(test_side_without_ipv6_stays),
         cmocka_unit_test(test_side_drops_the_newest_when_full),
+        cmocka_unit_test(test_side_fragments_of_id_0_have_another_in_common),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
