@@ -125,12 +125,14 @@ extern "C" {
  * Limits.  Reassembly sends no "time exceeded".
  */
 
-/** Datagrams being reassembled on a netif, and fragments each may have. */
+/** Datagrams being reassembled on a netif, and fragments each may have: one of
+ * 8,000 bytes that was cut for a link of 1500, and again on its way for one of
+ * 1300, comes in 12. */
 #ifndef IPSEC_LWIP_REASS
 #define IPSEC_LWIP_REASS    4
 #endif
 #ifndef IPSEC_LWIP_PIECES
-#define IPSEC_LWIP_PIECES   8
+#define IPSEC_LWIP_PIECES   16
 #endif
 
 /** How long fragments, and packets without SA, wait; milliseconds. */
