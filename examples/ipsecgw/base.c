@@ -102,6 +102,7 @@ params_set(struct base *base, struct base_sa *s,
            struct ipsec_sa_params *params, int dir, uint8_t mode)
 {
     const struct ipsec_crypto *crypto = base->env->crypto;
+    int tunnel_out = dir == IPSEC_OUT && mode == IPSEC_MODE_TUNNEL;
 
     setkey_params(params, &s->said);
     params->dir = (uint8_t)dir;
@@ -110,6 +111,10 @@ params_set(struct base *base, struct base_sa *s,
     params->mtu = dir == IPSEC_OUT ? base->env->mtu : 0;
     params->flags |= s->said.esn ? IPSEC_SA_ESN : 0;
     params->flags |= s->said.align8 ? IPSEC_SA_AH_ALIGN8 : 0;
+    params->flags |= tunnel_out && s->said.df_copy ? IPSEC_SA_DF_COPY : 0;
+    /* which addresses a NAT took away nobody has said: sum anew */
+    params->flags |= s->said.natt && mode == IPSEC_MODE_TRANSPORT &&
+                     dir == IPSEC_IN ? IPSEC_SA_NAT_CSUM : 0;
     ends_set(&s->said, params);
     window_set(s, params);
     s->life.soft_s = s->said.soft_s;

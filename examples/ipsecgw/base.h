@@ -133,6 +133,9 @@ int base_apply(struct base *base, const struct setkey_command *cmds, size_t n,
  * of packets. */
 void base_poll(struct base *base);
 
+/** env->mtu has changed: mtu.c. */
+void base_mtu_set(struct base *base);
+
 /** Note inbound windows, where they have moved. Now and then. */
 void base_note(struct base *base);
 
@@ -183,5 +186,8 @@ void show_policy(struct text *out, const struct base_policy *p);
 void show_table(struct text *out, const struct base *base);
 void show_counters(struct text *out, const struct base *base);
 void show_esp_sa(struct text *out, const struct base *base);
+
+/* mtu.c: how long packets of each policy may be. */
+void show_mtu(struct text *out, const struct base *base);
 
 #endif

@@ -24,11 +24,11 @@ same_black(const struct context *a, const struct context *b)
            strcmp(a->black_spec, b->black_spec) == 0;
 }
 
-/* Where a packet's first ESP or AH header is, its protocol in *proto; 0: it
- * has none there. Extension headers ahead of it are left to the first context.
- */
+/* Where a packet's first ESP or AH header is, or that of the packet which an
+ * ICMP error quotes, its protocol in *proto; 0: it has none there. Extension
+ * headers ahead of it are left to the first context. */
 static size_t
-security_header(const struct ipsec_linux_frame *frame, int *proto)
+security_header(const struct ipsec_linux_frame *frame, uint8_t *proto)
 {
     const uint8_t *p = frame->data;
     size_t at = p[0] >> 4 == 4 ? (size_t)(p[0] & 15) * 4 : 40;
@@ -37,6 +37,9 @@ security_header(const struct ipsec_linux_frame *frame, int *proto)
         return 0;
     }
     *proto = p[0] >> 4 == 4 ? p[9] : p[6];
+    if (frame->about_ours) {
+        at = ipsec_linux_quoted(p, frame->len, proto);
+    }
     if (*proto == IPPROTO_UDP) {
         *proto = IPSEC_PROTO_ESP;
         at += 8;
@@ -52,8 +55,9 @@ choose(void *user, const struct ipsec_linux_frame *frame)
 {
     struct context *c = user;
     struct gateway *g = c->gateway;
-    int proto = 0;
+    uint8_t proto = 0;
     size_t at = security_header(frame, &proto), i;
+    int dir = frame->about_ours ? IPSEC_OUT : IPSEC_IN;
     const uint8_t *p = frame->data + at;
     uint32_t spi = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
                    (uint32_t)p[2] << 8 | p[3];
@@ -63,8 +67,7 @@ choose(void *user, const struct ipsec_linux_frame *frame)
 
         if (one->base.env != NULL &&
             same_black(one, c) &&
-            ipsec_sad_lookup(&one->base.ips, IPSEC_IN, spi, proto,
-                             NULL) != NULL) {
+            ipsec_sad_lookup(&one->base.ips, dir, spi, proto, NULL) != NULL) {
             return &one->port;
         }
     }
@@ -172,6 +175,8 @@ other(void *user, unsigned which, struct text *out)
         show_table(out, &c->base);
     } else if (which == 2) {
         show_esp_sa(out, &c->base);
+    } else if (which == 4) {
+        show_mtu(out, &c->base);
     } else {
         for (s = c->base.sas; s != NULL; s = s->next) {
             show_sa(out, &c->base, s, 1);
@@ -391,7 +396,10 @@ context_second(struct context *c)
 {
     watch(c, &c->red, c->red_spec);
     watch(c, &c->black, c->black_spec);
-    c->env.mtu = (uint16_t)c->black.mtu;
+    if (c->env.mtu != c->black.mtu) {
+        c->env.mtu = (uint16_t)c->black.mtu;
+        base_mtu_set(&c->base);
+    }
     (void)ipsec_tick(&c->base.ips, c->gateway->last_second);
     ipsec_linux_tick(&c->port);
     base_poll(&c->base);

@@ -26,6 +26,7 @@ struct context {
     const char             *file;
     const char             *socket;   /**< or NULL */
     const char             *red_spec, *black_spec;
+    unsigned                mtu;      /**< -M, or 0 */
     struct ipsec_linux_side red, black;
     struct ipsec_linux      port;
     struct ipsec_linux_hops hops;         /**< -o, -g */

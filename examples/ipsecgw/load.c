@@ -12,7 +12,7 @@
 #define FILE_MAX (16u << 20)
 
 const char *const gateway_words[] = { "stats", "table", "esp_sa", "dumpkeys",
-                                      NULL };
+                                      "mtu", NULL };
 
 void
 load_free(struct setkey_command *cmds, size_t n)

@@ -15,6 +15,7 @@
 #define FOLDER  "/var/lib/ipsecgw"
 #define NUMBERS FOLDER "/numbers"
 #define BURST   32 /* packets of one socket, before others have their turn */
+#define MTU_MIN 576 /* below, ICMP isn't believed either */
 #define NOTE_S  5  /* how often inbound numbers are noted */
 #define FDS     (2 * IPSEC_LINUX_FDS + 1 + GATEWAY_CLIENTS)
 
@@ -32,13 +33,12 @@ on_signal(int number)
 
 static const char usage[] =
     "usage: ipsecgw [-dnpv] [-a NUMBERS] [-l ADDRESS]...\n"
-    "               {-r RED -b BLACK [-o OWN/BITS]... [-g [NET/BITS,]ROUTER]"
-    "...\n"
-    "                [-s SOCKET] -f FILE}...\n"
+    "               {-r RED -b BLACK [-M MTU] [-o OWN/BITS]...\n"
+    "                [-g [NET/BITS,]ROUTER]... [-s SOCKET] -f FILE}...\n"
     "       ipsecgw -c SOCKET [-w] [COMMAND]...\n"
     "RED is tun:NAME, tap:NAME or packet:NAME; BLACK is raw, raw:NAME or\n"
     "packet:NAME. COMMAND is of setkey(8), or stats, table, esp_sa,\n"
-    "dumpkeys; without one, they are read from standard input.\n";
+    "dumpkeys, mtu; without one, they are read from standard input.\n";
 
 static uint32_t
 seconds(void)
@@ -87,6 +87,21 @@ check_own(const struct context *c)
     return 0;
 }
 
+static int
+set_mtu(struct context *c, const char *text)
+{
+    char *end;
+    unsigned long mtu = strtoul(text, &end, 10);
+
+    if (*end != '\0' || mtu < MTU_MIN || mtu > IPSEC_LINUX_PACKET_MAX) {
+        tell("ipsecgw: -M %s: not from %d to %d bytes\n", text, MTU_MIN,
+             IPSEC_LINUX_PACKET_MAX);
+        return -1;
+    }
+    c->mtu = (unsigned)mtu;
+    return 0;
+}
+
 /* -f ends what belongs to a context. */
 static int
 end_context(struct gateway *g, const char *file)
@@ -115,6 +130,9 @@ end_context(struct gateway *g, const char *file)
     if (check_own(c) != 0) {
         return -1;
     }
+    if (c->mtu != 0) {
+        c->black.mtu = c->black.mtu_most = c->mtu;
+    }
     if (++g->contexts == GATEWAY_CONTEXTS) {
         tell("ipsecgw: %d files or more\n", GATEWAY_CONTEXTS);
         return -1;
@@ -127,11 +145,11 @@ static int
 is_left_over(const struct context *c)
 {
     if (c->red_spec == NULL && c->black_spec == NULL && c->socket == NULL &&
-        c->hops.owns == 0 && c->hops.routes == 0) {
+        c->hops.owns == 0 && c->hops.routes == 0 && c->mtu == 0) {
         return 0;
     }
-    tell("ipsecgw: -r, -b, -o, -g and -s belong to the -f behind them: there "
-         "is none\n");
+    tell("ipsecgw: -r, -b, -o, -g, -M and -s belong to the -f behind them: "
+         "there is none\n");
     return 1;
 }
 
@@ -159,6 +177,8 @@ read_option(struct gateway *g, struct ask *ask, int option)
         return address_route(&c->hops, optarg);
     case 'l':
         return add_ours(g, optarg);
+    case 'M':
+        return set_mtu(c, optarg);
     case 'n':
         g->check_only = 1;
         return 0;
@@ -461,7 +481,8 @@ main(int argc, char **argv)
     int option;
 
     contexts_init(&gateway);
-    while ((option = getopt(argc, argv, "a:b:c:df:g:l:no:pr:s:vw")) != -1) {
+    while ((option = getopt(argc, argv,
+                            "a:b:c:df:g:l:M:no:pr:s:vw")) != -1) {
         if (read_option(&gateway, &ask, option) != 0) {
             return 2;
         }

@@ -58,6 +58,7 @@ struct setkey_sa {
     uint8_t           natt;        /**< esp-udp */
     uint8_t           esn;         /**< -esn, of FreeBSD: 64-bit numbers */
     uint8_t           align8;      /**< -f align8, ours: IPSEC_SA_AH_ALIGN8 */
+    uint8_t           df_copy;     /**< -f df-copy, ours: IPSEC_SA_DF_COPY */
     uint32_t          spi, reqid;
     uint32_t          replay;      /**< -r, in bytes; 0: no replay check */
     uint32_t          hard_s, soft_s;

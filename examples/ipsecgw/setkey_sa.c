@@ -203,6 +203,10 @@ read_option(struct setkey_reader *r, struct setkey_sa *sa)
         sa->align8 = 1;
         return 0;
     }
+    if (setkey_is(&t, "df-copy")) {
+        sa->df_copy = 1;
+        return 0;
+    }
     if (setkey_is(&t, "nocyclic-seq") || setkey_is(&t, "seq-pad")) {
         return 0;
     }

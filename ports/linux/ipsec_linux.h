@@ -20,6 +20,12 @@ extern "C" {
  *     tap       packet    bump in the stack of whoever has the device
  *     packet    packet    bump in the wire, for a host or a network
  *
+ * MTU. What black's interface takes, or side->mtu_most, is how long a packet is
+ * at most. TCP's SYNs that policy protects have their MSS option lowered to what
+ * fits, both ways; senders on the red side are told what is too long and may not
+ * be cut; what routers say of our packets is heeded (IPSEC_ACCEPT_PTB), of RAW
+ * by sockets of its own. docs/MTU.md has the rest.
+ *
  * It needs CAP_NET_ADMIN for devices of its own and CAP_NET_RAW for the rest,
  * in the network namespace that it is started in; no more while it runs.
  */
@@ -33,7 +39,7 @@ enum ipsec_linux_kind {
                           *   AH, a UDP socket on port 4500 */
 };
 
-#define IPSEC_LINUX_FDS  6
+#define IPSEC_LINUX_FDS  8
 #define IPSEC_LINUX_NAME 16
 #define IPSEC_LINUX_NATT 4500
 
@@ -65,6 +71,9 @@ struct ipsec_linux_side {
     uint8_t  mac[6];         /**< PACKET: of the interface */
     uint8_t  vnet;           /**< PACKET: of each frame the kernel tells what
                               *   was left to a card that isn't there */
+    unsigned mtu_most;       /**< of the path, where it is known to be less than
+                              *   the interface's; 0: it isn't. Set it before
+                              *   ipsec_linux_open() */
     struct ipsec_linux_count count;
     /* private */
     uint32_t seen_full[IPSEC_LINUX_FDS]; /* by the kernel, so far */
@@ -87,6 +96,8 @@ struct ipsec_linux_frame {
     uint16_t gso;            /**< not 0: TCP's segments of so many bytes each,
                               *   not cut yet */
     uint8_t  to_us;          /**< to our own station, which has addresses */
+    uint8_t  about_ours;     /**< RAW: a copy of an ICMP error that quotes IPsec:
+                              *   to heed, not to deliver */
     uint8_t  ethernet_len;   /**< 0: it had none */
     uint8_t  ethernet[IPSEC_LINUX_ETHERNET];
 };
@@ -224,6 +235,13 @@ void ipsec_linux_poll(struct ipsec_linux *port, struct ipsec_linux_side *side,
 
 /** With ipsec_tick(): datagrams that never became whole. */
 void ipsec_linux_tick(struct ipsec_linux *port);
+
+/**
+ * Is the packet at `p` an ICMP error, "fragmentation needed" or "packet too
+ * big", about ESP, AH or UDP from IPSEC_LINUX_NATT? Then where what is behind
+ * the IP header that it quotes begins, and its protocol in *proto; otherwise 0.
+ */
+size_t ipsec_linux_quoted(const uint8_t *p, size_t len, uint8_t *proto);
 
 /** ipsec_config.random. */
 int ipsec_linux_random(void *user, void *buf, size_t len);

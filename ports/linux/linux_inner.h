@@ -65,6 +65,11 @@ uint16_t ipsec_linux_header_checksum(const uint8_t *p, size_t len);
 uint16_t ipsec_linux_checksum(const uint8_t *ip, const uint8_t *payload,
                               size_t len, unsigned proto);
 
+/* linux_mtu.c */
+int ipsec_linux_icmp_filter(int fd, int family);
+void ipsec_linux_clamp(const struct ipsec_linux *port, int dir,
+                       const struct ipsec_pkt *pkt);
+
 /* linux_side.c */
 int ipsec_linux_errno_is_loss(int error);
 void ipsec_linux_queue(int fd);

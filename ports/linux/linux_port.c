@@ -177,6 +177,9 @@ deliver(void *user, struct ipsec_pkt *pkt)
     if (!count_hop(port, pkt->user, pkt->buf.data)) {
         return;
     }
+    if (pkt->layers > 0) {
+        ipsec_linux_clamp(port, IPSEC_IN, pkt);
+    }
     if (port->red->kind != IPSEC_LINUX_PACKET ||
         pkt->buf.len <= port->red->mtu) {
         send_on(port, port->red, pkt->user, &pkt->buf);
@@ -309,7 +312,10 @@ take_packet(struct ipsec_linux *port, int out, struct ipsec_linux_frame *frame)
                    (size_t)(frame->data - frame->mem), frame->len);
     pkt.user = frame;
     pkt.flags = (uint8_t)flags;
-    if (out) {
+    if (frame->about_ours) {
+        (void)ipsec_inbound(port->ips, &pkt); /* the kernel has it, too */
+    } else if (out) {
+        ipsec_linux_clamp(port, IPSEC_OUT, &pkt);
         ipsec_netif_output(&port->nif, &pkt);
     } else {
         ipsec_netif_input(&port->nif, &pkt);

@@ -35,6 +35,8 @@ static const struct socket_kind {
     { AF_INET6, SOCK_RAW, IPSEC_PROTO_ESP, IP6 },
     { AF_INET6, SOCK_RAW, IPSEC_PROTO_AH, IP6 },
     { AF_INET6, SOCK_DGRAM, IPPROTO_UDP, IP6 + UDP },
+    { AF_INET, SOCK_RAW, IPPROTO_ICMP, 0 },
+    { AF_INET6, SOCK_RAW, IPPROTO_ICMPV6, IP6 },
 };
 
 /* What the kernel tells of a packet whose headers it has taken off. */
@@ -94,6 +96,12 @@ bind_natt(int fd, int family)
 }
 
 static int
+is_icmp(const struct socket_kind *k)
+{
+    return k->proto == IPPROTO_ICMP || k->proto == IPPROTO_ICMPV6;
+}
+
+static int
 open_in(const struct socket_kind *k, const char *name)
 {
     int fd = socket(k->family, k->type | SOCK_NONBLOCK | SOCK_CLOEXEC,
@@ -104,6 +112,7 @@ open_in(const struct socket_kind *k, const char *name)
     }
     ipsec_linux_queue(fd);
     if (to_device(fd, name) != 0 ||
+        (is_icmp(k) && ipsec_linux_icmp_filter(fd, k->family) != 0) ||
         (k->made == 0 ? 0 : k->family == AF_INET ? ask4(fd) : ask6(fd)) != 0 ||
         (k->type == SOCK_DGRAM && bind_natt(fd, k->family) != 0)) {
         close(fd);
@@ -112,6 +121,8 @@ open_in(const struct socket_kind *k, const char *name)
     return fd;
 }
 
+/* How long a packet may be is ours to say: what the kernel believes of a path
+ * it would hold against packets, and tell nobody but itself. */
 static int
 open_out(int family, const char *name)
 {
@@ -122,8 +133,11 @@ open_out(int family, const char *name)
         return -1;
     }
     if (to_device(fd, name) != 0 ||
-        (family == AF_INET6 &&
-         set(fd, IPPROTO_IPV6, IPV6_HDRINCL, 1) != 0)) {
+        (family == AF_INET
+         ? set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE) != 0
+         : set(fd, IPPROTO_IPV6, IPV6_HDRINCL, 1) != 0 ||
+           set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+               IPV6_PMTUDISC_PROBE) != 0)) {
         close(fd);
         return -1;
     }
@@ -284,6 +298,7 @@ ipsec_linux_raw_receive(struct ipsec_linux_side *side, unsigned i,
     struct iovec part;
     struct msghdr msg;
     struct told t;
+    uint8_t proto;
     ssize_t n;
 
     memset(&msg, 0, sizeof msg);
@@ -309,7 +324,9 @@ ipsec_linux_raw_receive(struct ipsec_linux_side *side, unsigned i,
         tell(&msg, &t);
         make_headers(k, frame, &t);
     }
-    return 1;
+    frame->about_ours = (uint8_t)is_icmp(k);
+    return !is_icmp(k) ||
+           ipsec_linux_quoted(frame->data, frame->len, &proto) != 0;
 }
 
 /* Where the id is 0 the kernel puts one of its own, another in each fragment,

@@ -66,6 +66,14 @@ ipsec_linux_mtu(const char *name)
     return mtu < 65535 ? mtu : 65535;
 }
 
+static unsigned
+mtu_now(const struct ipsec_linux_side *side)
+{
+    unsigned mtu = side->name[0] != '\0' ? ipsec_linux_mtu(side->name) : MTU;
+
+    return side->mtu_most != 0 && side->mtu_most < mtu ? side->mtu_most : mtu;
+}
+
 /* see ipsec_linux.h */
 int
 ipsec_linux_open(struct ipsec_linux_side *side)
@@ -80,7 +88,7 @@ ipsec_linux_open(struct ipsec_linux_side *side)
         return -1;
     }
     side->index = side->name[0] != '\0' ? if_nametoindex(side->name) : 0;
-    side->mtu = side->name[0] != '\0' ? ipsec_linux_mtu(side->name) : MTU;
+    side->mtu = mtu_now(side);
     side->lost = 0;
     memset(side->seen_full, 0, sizeof side->seen_full);
     return 0;
@@ -158,7 +166,7 @@ ipsec_linux_watch(struct ipsec_linux_side *side)
     if (side->lost) {
         return ipsec_linux_open(side) == 0;
     }
-    mtu = side->name[0] != '\0' ? ipsec_linux_mtu(side->name) : side->mtu;
+    mtu = mtu_now(side);
     if (side->kind >= IPSEC_LINUX_PACKET && mtu != side->mtu) {
         side->mtu = mtu;
         return 1;
@@ -185,6 +193,7 @@ ipsec_linux_receive(struct ipsec_linux_side *side, unsigned i,
     frame->no_csum = 0;
     frame->gso = 0;
     frame->to_us = 0;
+    frame->about_ours = 0;
     rc = side->kind == IPSEC_LINUX_RAW
         ? ipsec_linux_raw_receive(side, i, frame)
         : ipsec_linux_device_receive(side, frame);

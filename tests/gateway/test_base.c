@@ -495,6 +495,60 @@ test_base_notes_what_was_received(void **state)
     assert_true(sa_at(0)->sa.seq == 55);
 }
 
+/* A tunnel copies DF only outwards, and only if it was said; what comes in
+ * transport mode behind a NAT is summed anew. */
+static void
+test_base_sets_flags_of_its_way(void **state)
+{
+    unsigned df = IPSEC_SA_DF_COPY | IPSEC_SA_DF_SET;
+
+    (void)state;
+    must_apply(OUT "256 -m tunnel -f df-copy -E aes-gcm-16 " KEY(11) ";"
+               IN "257 -m tunnel -f df-copy -E aes-gcm-16 " KEY(22) ";"
+               OUT "258 -m tunnel -E aes-gcm-16 " KEY(33) ";"
+               OUT "259 -m transport -f df-copy -E aes-gcm-16 " KEY(44) ";");
+    assert_int_equal(sa_at(0)->sa.flags & df, IPSEC_SA_DF_COPY);
+    assert_int_equal(sa_at(1)->sa.flags & df, 0);
+    assert_int_equal(sa_at(2)->sa.flags & df, 0);
+    assert_int_equal(sa_at(3)->sa.flags & df, 0);
+    must_apply("flush; add 192.0.2.1 192.0.2.2 esp-udp 256 -m transport "
+               "-E aes-gcm-16 " KEY(55) ";"
+               "add 192.0.2.2[30000] 192.0.2.1 esp-udp 257 -m transport "
+               "-E aes-gcm-16 " KEY(66) ";"
+               "add 192.0.2.2[30000] 192.0.2.1 esp-udp 258 -m tunnel "
+               "-E aes-gcm-16 " KEY(77) ";");
+    assert_int_equal(sa_at(0)->sa.flags & IPSEC_SA_NAT_CSUM, 0);
+    assert_int_not_equal(sa_at(1)->sa.flags & IPSEC_SA_NAT_CSUM, 0);
+    assert_int_equal(sa_at(2)->sa.flags & IPSEC_SA_NAT_CSUM, 0);
+}
+
+static void
+test_base_mtu_of_policies(void **state)
+{
+    (void)state;
+    must_apply(OUT "256 -m tunnel -E aes-gcm-16 " KEY(11) ";"
+               IN "257 -m tunnel -E aes-gcm-16 " KEY(22) ";"
+               "spdadd 10.1.0.0/16 10.2.0.0/16 any -P out ipsec "
+               "esp/tunnel/192.0.2.1-192.0.2.2/require;"
+               "spdadd 10.2.0.0/16 10.1.0.0/16 any -P in ipsec "
+               "esp/tunnel/192.0.2.2-192.0.2.1/require;"
+               "spdadd fd01::/16 fd02::/16 any -P out ipsec "
+               "esp/tunnel/192.0.2.1-192.0.2.2/require;"
+               "spdadd 10.3.0.0/16 10.4.0.0/16 any -P out none;");
+    env.mtu = 1300;
+    base_mtu_set(&base);
+    assert_int_equal(sa_at(0)->sa.mtu, 1300);
+    assert_int_equal(sa_at(1)->sa.mtu, 0);
+    show_mtu(&out, &base);
+    assert_string_equal(out.text,
+        "policy from              to                         path packet    "
+        "MSS\n"
+        "10.1.0.0/16              10.2.0.0/16                1300   1246   "
+        "1206\n"
+        "fd01::/16                fd02::/16                  1300   1246   "
+        "1186\n");
+}
+
 #define BASE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -502,6 +556,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         BASE_TEST(test_base_tells_directions_by_our_addresses),
+        BASE_TEST(test_base_sets_flags_of_its_way),
+        BASE_TEST(test_base_mtu_of_policies),
         BASE_TEST(test_base_windows),
         BASE_TEST(test_base_joins_policies_and_sas),
         BASE_TEST(test_base_identifiers),

@@ -83,6 +83,18 @@ test_setkey_reads_sas_without_options(void **state)
 }
 
 static void
+test_setkey_reads_df_of_a_tunnel(void **state)
+{
+    (void)state;
+    must_read("add 10.0.0.1 10.0.0.2 esp 256 -m tunnel -f df-copy "
+              "-E aes-gcm-16 " KEY20 ";");
+    assert_int_equal(cmd.sa.df_copy, 1);
+    must_read("add 10.0.0.1 10.0.0.2 esp 256 -m tunnel -E aes-gcm-16 " KEY20
+              ";");
+    assert_int_equal(cmd.sa.df_copy, 0);
+}
+
+static void
 test_setkey_reads_ports_of_esp_in_udp(void **state)
 {
     (void)state;
@@ -492,6 +504,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_setkey_reads_sas),
         cmocka_unit_test(test_setkey_reads_sas_without_options),
+        cmocka_unit_test(test_setkey_reads_df_of_a_tunnel),
         cmocka_unit_test(test_setkey_reads_ports_of_esp_in_udp),
         cmocka_unit_test(test_setkey_reads_algorithms),
         cmocka_unit_test(test_setkey_reads_policies),

@@ -152,6 +152,75 @@ test_side_fragments_of_id_0_have_another_in_common(void **state)
     close(side.out[0]);
 }
 
+/* An ICMP error that quotes a packet of `proto`, of the given family, behind a
+ * header of `hdr` bytes; its length. */
+static size_t
+icmp_build(uint8_t *p, int four, unsigned type, unsigned code, uint8_t proto,
+           unsigned port, int with_fragment)
+{
+    uint8_t *quote = p + (four ? 24 : 40) + 8;
+    size_t hdr = four ? 20 : 40;
+
+    memset(p, 0, 200);
+    p[0] = four ? 0x46 : 0x60; /* of IPv4, with options */
+    p[four ? 9 : 6] = four ? 1 : 58;
+    quote[-8] = (uint8_t)type;
+    quote[-7] = (uint8_t)code;
+    quote[0] = four ? 0x45 : 0x60;
+    quote[four ? 9 : 6] = proto;
+    if (with_fragment) {
+        quote[6] = 44;
+        quote[40] = proto;
+        hdr += 8;
+    }
+    quote[hdr] = (uint8_t)(port >> 8);
+    quote[hdr + 1] = (uint8_t)port;
+    return (size_t)(quote - p) + hdr + 8;
+}
+
+static void
+test_side_knows_errors_about_ipsec(void **state)
+{
+    static const struct {
+        int      four;
+        unsigned type, code;
+        uint8_t  proto;
+        unsigned port;
+        int      fragment;
+        size_t   at; /* 0: none of ours */
+    } rows[] = {
+        { 1, 3, 4, 50, 0, 0, 52 },     { 0, 2, 0, 50, 0, 0, 88 },
+        { 1, 3, 4, 51, 0, 0, 52 },     { 0, 2, 7, 51, 0, 0, 88 },
+        { 1, 3, 4, 17, 4500, 0, 52 },  { 0, 2, 0, 17, 4500, 0, 88 },
+        { 0, 2, 0, 50, 0, 1, 96 },     { 0, 2, 0, 17, 4500, 1, 96 },
+        { 1, 3, 4, 17, 4501, 0, 0 },   { 0, 2, 0, 17, 53, 0, 0 },
+        { 1, 3, 4, 6, 4500, 0, 0 },    { 0, 2, 0, 58, 0, 0, 0 },
+        { 1, 3, 3, 50, 0, 0, 0 },      { 1, 11, 4, 50, 0, 0, 0 },
+        { 0, 1, 4, 50, 0, 0, 0 },      { 0, 2, 0, 6, 4500, 1, 0 },
+    };
+    uint8_t p[200], proto, *exact;
+    size_t i, len, n;
+
+    (void)state;
+    for (i = 0; i < COUNT(rows); i++) {
+        fx_note("row %zu", i);
+        len = icmp_build(p, rows[i].four, rows[i].type, rows[i].code,
+                         rows[i].proto, rows[i].port, rows[i].fragment);
+        for (n = 0; n <= len; n++) {
+            size_t got;
+
+            exact = malloc(n + 1); /* the sanitizer sees what is behind it */
+            memcpy(exact, p, n);
+            exact = realloc(exact, n > 0 ? n : 1);
+            got = ipsec_linux_quoted(exact, n, &proto);
+            assert_true(got == 0 || (got == rows[i].at && got <= n &&
+                                     proto == rows[i].proto));
+            assert_true(n < len || got == rows[i].at);
+            free(exact);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -160,6 +229,7 @@ main(void)
         cmocka_unit_test(test_side_without_ipv6_stays),
         cmocka_unit_test(test_side_drops_the_newest_when_full),
         cmocka_unit_test(test_side_fragments_of_id_0_have_another_in_common),
+        cmocka_unit_test(test_side_knows_errors_about_ipsec),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
