@@ -22,7 +22,7 @@ MBEDTLS_DIR ?=## mbedTLS source tree to use; else a package, or fetched
 CMOCKA_DIR  ?=## CMocka source tree to use; else a package, or fetched
 SABOTAGE    ?=## make demo: break it by "key", "policy" or "replay"
 COVERAGE    ?=## make test: 1 prints what of src/ is reached
-FILTER      ?=## interop, firmware-test, gateway-test, placements: cases with this
+FILTER      ?=## interop, placements, (gateway|mtu|firmware)-test: cases with this
 SPLIT       ?=## make firmware-cost: where those of c3-O2, ... go, by function
 FOREIGN     ?=## make test-foreign: these of tests/foreign/targets.txt alone
 OPTIONS     ?=## make test-options: one build alone, without these
@@ -93,6 +93,7 @@ ifneq ($(filter-out $(ALONE),$(MAKECMDGOALS)),)
 include scripts/deps.mk
 include $(wildcard tests/rules.mk tests/lwip/rules.mk examples/rules.mk \
                    examples/ipsecgw/rules.mk tests/gateway/rules.mk \
+                   tests/mtu/rules.mk \
                    tests/noheap/rules.mk \
                    tests/peers/rules.mk tests/interop/rules.mk \
                    tests/placements/rules.mk tests/placements/lwip.mk)
@@ -130,6 +131,8 @@ gateway-test: ## ipsecgw between network namespaces, without root
 lwip-matrix: ## the lwIP port with each release and kind of lwIP
 
 placements: ## native, below a stack, in the wire: each against Linux, a table
+
+mtu-test: ## a path that shrinks between two ipsecgw: nothing stalls
 
 firmware: ## images for Cortex-M3, M4 and M7 boards
 
@@ -205,7 +208,7 @@ help: ## show this
 	    Makefile $(wildcard tests/rules.mk)
 
 .PHONY: firmware firmware-test firmware-cost
-.PHONY: ipsecgw gateway-test lwip-matrix placements
+.PHONY: ipsecgw gateway-test mtu-test lwip-matrix placements
 .PHONY: all demo test test-foreign test-options conformance interop bench
 .PHONY: fuzz fuzz-coverage size size-diff lint misra install deps-new
 .PHONY: clean help
