@@ -130,7 +130,8 @@ static int add_half(struct half *half, int dir, const struct boundary *own)
     p.tfc = o ? (uint16_t)setting_number("tfc") : 0;
     p.seq = o ? own->seq_out : own->seq_in;
     p.life = o ? own->life_out : own->life_in;
-    p.mtu = HOST_MTU;
+    p.mtu = (uint16_t)(*setting("mtu") != '\0' ? setting_number("mtu")
+                                            : HOST_MTU);
     keys(&p.km, half, dir);
     p.key = &half->expanded;
     p.key_len = sizeof half->expanded;

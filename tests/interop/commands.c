@@ -46,6 +46,7 @@ static void do_stats(struct host *host, const ip_addr_t *to,
     (void)to;
     (void)n;
     printf("lost %zu\n", host->lost);
+    printf("gap_ms %u\n", traffic_gap());
     boundary_stats();
     printf("end\n");
 }

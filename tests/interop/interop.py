@@ -15,6 +15,7 @@ import cases
 import device
 import encap
 import guest
+import narrow
 import run
 import size
 from relay import IN, OUT
@@ -89,7 +90,7 @@ class Interop(run.Run):
 
     def links(self):
         for link, runs in itertools.chain(cases.plan(), encap.plan(),
-                                          size.plan()):
+                                          size.plan(), narrow.plan()):
             runs = {n: r for n, r in runs.items() if wanted(n, self.filters)}
             if runs:
                 yield link, runs

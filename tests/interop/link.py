@@ -92,6 +92,7 @@ class Link:
         UDP. `kind`: what else is special, with the device's options and what
         is added to the guest's outbound SA for it."""
         self.natt, self.options, self.out = natt, dict(options), out
+        self.kind = kind
         self.suite, self.mode = suite, mode
         self.inner, self.outer = inner, outer or inner
         self.before_wrap = before_wrap

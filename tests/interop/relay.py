@@ -297,7 +297,7 @@ class Relay(threading.Thread):
 
     def reset(self, natt=False):
         with self.lock:
-            self.natt, self.nat = natt, None
+            self.natt, self.nat, self.router = natt, None, None
             self.sizes = {OUT: [], IN: []}   # of IP packets with ESP
             self.recent = {}                 # the latest that was no fragment
             self.count = {OUT: Count(), IN: Count()}
@@ -309,6 +309,10 @@ class Relay(threading.Thread):
     def set_nat(self, nat):
         with self.lock:
             self.nat = nat
+
+    def set_router(self, router):
+        with self.lock:
+            self.router = router
 
     def set_fault(self, direction, fault):
         with self.lock:
@@ -366,9 +370,15 @@ class Relay(threading.Thread):
             self.clear.append((direction, data))
         if f.kind == 'esp' and f.esp is not None:
             count['packet'] += 1
+        sent = f.data
         if self.nat:
             f = self.nat.translate(direction, f)
         frames = [f.data] if f else []
+        if f and self.router:
+            frames, error = self.router.take(direction, f, sent)
+            if error:
+                (self.guest if direction == IN else self.device).queue.append(
+                    error)
         if f and f.kind == 'esp' and f.esp is not None:
             fault = self.fault.get(direction)
             if fault and fault.left and f.whole:

@@ -34,7 +34,7 @@ static struct {
     { "seq", "" },                     /* last one used */
     { "natt", "" },                    /* ESP in UDP: its ports */
     { "tfc", "" },   { "df", "" },     /* bytes padded to; set, outside */
-    { "ptb", "" },                     /* believe ICMP */
+    { "ptb", "" },   { "mtu", "" },    /* believe ICMP; the path's */
 };
 
 static char *value_of(const char *name, size_t len)

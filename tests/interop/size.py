@@ -64,12 +64,13 @@ def dummies(session):
 
 # --------------------------------------------------------------- path MTU
 
-def too_big(link, sent, mtu, quote=QUOTE, spoil=False):
-    """What a router says of the frame `sent`: it quotes the headers of IP,
-    that of a fragment included, and `quote` bytes more."""
+def too_big(link, sent, mtu, quote=QUOTE, spoil=False, guest=False):
+    """What a router says of the frame `sent`, to the device or the guest: it
+    quotes the headers of IP, that of a fragment included, and `quote` bytes
+    more."""
     at = sent.udp or sent.esp - (4 if link.proto == 'ah' else 0)
     quoted = sent.data[14:at + quote]
-    source, to = STRANGER[link.outer], link.local
+    source, to = STRANGER[link.outer], link.remote if guest else link.local
     family = socket.AF_INET6 if link.outer == 6 else socket.AF_INET
     ends = socket.inet_pton(family, source) + socket.inet_pton(family, to)
     size = 8 + len(quoted)
@@ -87,7 +88,8 @@ def too_big(link, sent, mtu, quote=QUOTE, spoil=False):
         ethertype = b'\x08\x00'
     total = checksum(pseudo + icmp) ^ spoil
     icmp = icmp[:2] + struct.pack('!H', total) + icmp[4:]
-    return DEVICE_MAC + ROUTER_MAC + ethertype + ip + icmp
+    macs = GUEST_MAC + DEVICE_MAC if guest else DEVICE_MAC + ROUTER_MAC
+    return macs + ethertype + ip + icmp
 
 
 def tell(session, *args, **how):

@@ -32,6 +32,7 @@ struct stream {
 };
 
 static uint8_t nonce; /* another for each command: late answers show */
+static struct { uint32_t last, longest; } gap;
 
 /* --------------------------------------------------------------- bytes */
 
@@ -340,6 +341,21 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
     return ERR_OK;
 }
 
+static void gap_note(void)
+{
+    uint32_t now = host_ms();
+
+    if (now - gap.last > gap.longest) {
+        gap.longest = now - gap.last;
+    }
+    gap.last = now;
+}
+
+unsigned traffic_gap(void)
+{
+    return gap.longest;
+}
+
 static void check_bytes(struct stream *s, const struct pbuf *p)
 {
     u16_t i;
@@ -356,6 +372,7 @@ static err_t on_bytes(void *arg, struct tcp_pcb *pcb, struct pbuf *p,
     struct stream *s = arg;
 
     (void)err;
+    gap_note();
     if (p == NULL) {
         s->over = s->closed = 1;
         return ERR_OK;
@@ -415,10 +432,13 @@ void traffic_tcp(struct host *host, const ip_addr_t *to, unsigned bytes,
     memset(&s, 0, sizeof s);
     s.total = bytes;
     nonce++;
+    gap.last = start;
+    gap.longest = 0;
     stream_open(&s, to);
     while (!s.over && host_ms() - start < wait_ms) {
         (void)host_poll(host, -1, 10);
     }
+    gap_note();
     stream_close(&s);
     printf("tcp %u of %u bad %u closed %d\n", s.got, s.total, s.bad,
            s.closed);

@@ -35,4 +35,7 @@ void traffic_ike(struct host *host, const ip_addr_t *to, unsigned count,
 void traffic_tcp(struct host *host, const ip_addr_t *to, unsigned bytes,
                  unsigned wait_ms);
 
+/** The longest time in which nothing came, of the last traffic_tcp(): ms. */
+unsigned traffic_gap(void);
+
 #endif
