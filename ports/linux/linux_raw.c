@@ -121,8 +121,8 @@ open_in(const struct socket_kind *k, const char *name)
     return fd;
 }
 
-/* How long a packet may be is ours to say: what the kernel believes of a path
- * it would hold against packets, and tell nobody but itself. */
+/* How long a packet may be is ours to say, not the kernel's by what it has
+ * cached of the path. */
 static int
 open_out(int family, const char *name)
 {

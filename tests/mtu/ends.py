@@ -178,8 +178,8 @@ class End:
             ip(self.ns, v, 'route add %s/%d dev ipsec0 src %s'
                % (other, bits, (A, B)[self.side][v]))
 
-    def forget(self):
-        """What the kernel has learnt of paths."""
-        for ns in {self.ns, self.inner}:
-            for v in (4, 6):
-                ip(ns, v, 'route flush cache')
+    def forget(self, mode):
+        """What a sender's kernel has learnt of paths. That below ipsecgw may
+        believe what it likes."""
+        for v in (4, 6):
+            ip(self.host(mode), v, 'route flush cache')

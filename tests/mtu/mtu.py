@@ -22,6 +22,7 @@ sys.path.insert(0, os.path.join(HERE, '..', 'gateway'))
 import cases                   # noqa: E402
 import ends                    # noqa: E402
 import net                     # noqa: E402
+import page                    # noqa: E402
 import path                    # noqa: E402
 
 STALL = 3.0                    # seconds: the most that is allowed
@@ -132,7 +133,7 @@ class Site:
         self.path.width(path.WIDE)
         for end in self.ends:
             end.apply(p)
-            end.forget()
+            end.forget(case.mode)
         sender, server = [self.agent(s, case.mode) for s in (0, 1)]
         server.ask(end=1, df=df)
         server.answer(ANSWER)
@@ -169,12 +170,24 @@ class Site:
             k: n for k, n in e.gateway.stats().items() if n})
             for e in self.ends if e.gateway]
 
-    def close(self):
+    def hang_up(self):
         for a in self.agents.values():
             a.close()
+        self.agents = {}
+
+    def close(self):
+        self.hang_up()
         if self.path:
             self.path.close()
         return self.site.close()
+
+
+def run_page(args):
+    try:
+        problem = page.check(args)
+    except TROUBLE as e:
+        problem = '%s: %s' % (type(e).__name__, e)
+    return [('page', 0, 'docs/MTU.md', problem)]
 
 
 def run_site(args, key, todo):
@@ -194,6 +207,7 @@ def run_site(args, key, todo):
         except TROUBLE as e:
             done.append((case.name, 0, '', '%s: %s\n%s' % (
                 type(e).__name__, e, '\n'.join(site.books()))))
+            site.hang_up()     # what hangs would hang the next one
     bad = site.close()
     if bad:
         done.append(('-'.join(key) + ': its end', 0, '', '\n'.join(bad)))
@@ -232,9 +246,11 @@ def chosen(words):
 def main():
     args = arguments()
     sites = chosen(args.filter.split())
-    count = sum(len(cs) for cs in sites.values())
+    with_page = not args.filter or 'page' in args.filter.split()
+    count = sum(len(cs) for cs in sites.values()) + with_page
     if args.list:
-        print('\n'.join(c.name for cs in sites.values() for c in cs))
+        print('\n'.join([c.name for cs in sites.values() for c in cs] +
+                        ['page'] * with_page))
         return 0
     try:
         net.enter_namespace()
@@ -245,9 +261,10 @@ def main():
     start, results = time.monotonic(), []
     print('           %-34s %8s' % ('', 'longest gap'))
     with concurrent.futures.ProcessPoolExecutor(args.jobs) as pool:
-        for part in concurrent.futures.as_completed(
-                [pool.submit(run_site, args, k, cs)
-                 for k, cs in sites.items()]):
+        parts = [pool.submit(run_site, args, k, cs)
+                 for k, cs in sites.items()]
+        parts += [pool.submit(run_page, args)] * with_page
+        for part in concurrent.futures.as_completed(parts):
             for r in part.result():
                 results.append(r)
                 show(r)
