@@ -20,11 +20,11 @@ extern "C" {
  *     tap       packet    bump in the stack of whoever has the device
  *     packet    packet    bump in the wire, for a host or a network
  *
- * MTU. What black's interface takes, or side->mtu_most, is how long a packet is
- * at most. TCP's SYNs that policy protects have their MSS option lowered to what
- * fits, both ways; senders on the red side are told what is too long and may not
- * be cut; what routers say of our packets is heeded (IPSEC_ACCEPT_PTB), of RAW
- * by sockets of its own. docs/MTU.md has the rest.
+ * MTU. What black's interface takes, or side->mtu_most, is how long a packet
+ * is at most. TCP's SYNs that policy protects have their MSS option lowered to
+ * what fits, both ways; senders on the red side are told what is too long and
+ * may not be cut; what routers say of our packets is heeded (IPSEC_ACCEPT_PTB),
+ * of RAW by sockets of its own. docs/MTU.md has the rest.
  *
  * It needs CAP_NET_ADMIN for devices of its own and CAP_NET_RAW for the rest,
  * in the network namespace that it is started in; no more while it runs.
@@ -96,8 +96,8 @@ struct ipsec_linux_frame {
     uint16_t gso;            /**< not 0: TCP's segments of so many bytes each,
                               *   not cut yet */
     uint8_t  to_us;          /**< to our own station, which has addresses */
-    uint8_t  about_ours;     /**< RAW: a copy of an ICMP error that quotes IPsec:
-                              *   to heed, not to deliver */
+    uint8_t  about_ours;     /**< RAW: a copy of an ICMP error that quotes
+                              *   IPsec: to heed, not to deliver */
     uint8_t  ethernet_len;   /**< 0: it had none */
     uint8_t  ethernet[IPSEC_LINUX_ETHERNET];
 };
