@@ -93,8 +93,8 @@ ifneq ($(filter-out $(ALONE),$(MAKECMDGOALS)),)
 include scripts/deps.mk
 include $(wildcard tests/rules.mk tests/lwip/rules.mk examples/rules.mk \
                    examples/ipsecgw/rules.mk tests/gateway/rules.mk \
-                   tests/mtu/rules.mk \
-                   tests/noheap/rules.mk \
+                   tests/mtu/rules.mk tests/noheap/rules.mk \
+                   tests/week/rules.mk \
                    tests/peers/rules.mk tests/interop/rules.mk \
                    tests/placements/rules.mk tests/placements/lwip.mk)
 endif
