@@ -266,6 +266,7 @@ struct ipsec_linux_store {
     int    lock;
     struct ipsec_linux_number **number;
     size_t len, room;
+    size_t *table;           /* private: places in `number`, + 1, by id */
     int    dirty;
 };
 

@@ -178,10 +178,28 @@ ipsec_linux_store_open(struct ipsec_linux_store *store, const char *path)
     return rc;
 }
 
+/* Its place in the table, or where it would be: identifiers are hashes. */
+static size_t *
+place(const struct ipsec_linux_store *store, const uint8_t id[16])
+{
+    size_t i = 0, k, mask = 2 * store->room - 1;
+
+    for (k = 0; k < sizeof i; k++) {
+        i = i << 8 | id[k];
+    }
+    for (i &= mask; store->table[i] != 0; i = (i + 1) & mask) {
+        if (memcmp(store->number[store->table[i] - 1]->id, id, 16) == 0) {
+            break;
+        }
+    }
+    return &store->table[i];
+}
+
 static int
 grow(struct ipsec_linux_store *store)
 {
-    size_t room = store->room * 2 + 16;
+    size_t room = store->room == 0 ? 16 : store->room * 2, i;
+    size_t *table;
     void *more;
 
     if (store->len < store->room) {
@@ -192,7 +210,16 @@ grow(struct ipsec_linux_store *store)
         return -1;
     }
     store->number = more;
+    table = calloc(2 * room, sizeof *table);
+    if (table == NULL) {
+        return -1;
+    }
+    free(store->table);
+    store->table = table;
     store->room = room;
+    for (i = 0; i < store->len; i++) {
+        *place(store, store->number[i]->id) = i + 1;
+    }
     return 0;
 }
 
@@ -201,12 +228,10 @@ struct ipsec_linux_number *
 ipsec_linux_store_get(struct ipsec_linux_store *store, const uint8_t id[16])
 {
     struct ipsec_linux_number *number;
-    size_t i;
+    size_t *at = store->len > 0 ? place(store, id) : NULL;
 
-    for (i = 0; i < store->len; i++) {
-        if (memcmp(store->number[i]->id, id, 16) == 0) {
-            return store->number[i];
-        }
+    if (at != NULL && *at != 0) {
+        return store->number[*at - 1];
     }
     number = calloc(1, sizeof *number);
     if (number == NULL || grow(store) != 0) {
@@ -215,6 +240,7 @@ ipsec_linux_store_get(struct ipsec_linux_store *store, const uint8_t id[16])
     }
     memcpy(number->id, id, 16);
     store->number[store->len++] = number;
+    *place(store, id) = store->len;
     store->dirty = 1;
     return number;
 }
@@ -332,6 +358,7 @@ ipsec_linux_store_close(struct ipsec_linux_store *store)
         free(store->number[i]);
     }
     free(store->number);
+    free(store->table);
     if (store->lock >= 0) {
         close(store->lock);
     }
