@@ -2,8 +2,6 @@
 #define _GNU_SOURCE
 #include "base.h"
 
-#include "ipsec/lint.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,11 +50,16 @@ sa_free(struct base_sa *s)
 }
 
 static void
-sa_remove(struct base *base, struct base_sa **at)
+sa_remove(struct base *base, struct base_sa *s)
 {
-    struct base_sa *s = *at;
-
-    *at = s->next;
+    *s->at = s->next;
+    if (s->next != NULL) {
+        s->next->at = s->at;
+    } else {
+        base->sas_end = s->at;
+    }
+    base_index_remove(&base->by_key, &s->by_key);
+    base_index_remove(&base->by_ends, &s->by_ends);
     (void)ipsec_sad_remove(&base->ips, &s->sa);
     sa_free(s);
 }
@@ -129,30 +132,11 @@ params_set(struct base *base, struct base_sa *s,
     return params->reqid != 0 && s->key != NULL ? 0 : -1;
 }
 
-/* One key in a counter mode for two SAs, as files often have it for both
- * directions, repeats nonces. */
-const struct base_sa *
-base_shares_key(const struct base *base, const struct setkey_sa *said)
-{
-    struct ipsec_sa_params ours, theirs;
-    const struct base_sa *s;
-
-    setkey_params(&ours, said);
-    for (s = base->sas; s != NULL; s = s->next) {
-        setkey_params(&theirs, &s->said);
-        if (ipsec_lint_keys(&ours, &theirs) != 0) {
-            return s;
-        }
-    }
-    return NULL;
-}
-
 static int
 sa_insert(struct base *base, struct base_sa *s, int dir, uint8_t mode,
           const struct setkey_command *cmd, struct setkey_error *error)
 {
     struct ipsec_sa_params params;
-    struct base_sa **end;
     int rc;
 
     if (params_set(base, s, &params, dir, mode) != 0) {
@@ -165,9 +149,9 @@ sa_insert(struct base *base, struct base_sa *s, int dir, uint8_t mode,
     }
     s->sa.user = s;
     s->added = time(NULL);
-    for (end = &base->sas; *end != NULL; end = &(*end)->next) {
-    }
-    *end = s;
+    s->at = base->sas_end;
+    *s->at = s;
+    base->sas_end = &s->next;
     return 0;
 }
 
@@ -184,6 +168,10 @@ sa_new(struct base *base, const struct setkey_command *cmd, int dir,
     if (sa_insert(base, s, dir, mode, cmd, error) != 0) {
         sa_free(s);
         return -1;
+    }
+    if (base_sa_index(base, s) != 0) {
+        sa_remove(base, s);
+        return base_fail(error, cmd->at, "no memory");
     }
     return 0;
 }
@@ -224,15 +212,14 @@ static int
 sa_delete(struct base *base, const struct setkey_command *cmd,
           struct setkey_error *error)
 {
-    struct base_sa **at = &base->sas;
+    struct base_sa *s, *next;
     int any = cmd->verb == SETKEY_DELETEALL;
 
-    while (*at != NULL) {
-        if (is_named(*at, cmd)) {
-            sa_remove(base, at);
+    for (s = base->sas; s != NULL; s = next) {
+        next = s->next;
+        if (is_named(s, cmd)) {
+            sa_remove(base, s);
             any = 1;
-        } else {
-            at = &(*at)->next;
         }
     }
     return any ? 0 : base_fail(error, cmd->at, "there is no such SA");
@@ -257,34 +244,31 @@ sa_get(struct base *base, const struct setkey_command *cmd, struct text *out,
 static void
 sa_each(struct base *base, const struct setkey_command *cmd, struct text *out)
 {
-    struct base_sa **at = &base->sas;
+    struct base_sa *s, *next;
 
-    while (*at != NULL) {
-        int wanted = cmd->proto == 0 || (*at)->said.proto == cmd->proto;
+    for (s = base->sas; s != NULL; s = next) {
+        int wanted = cmd->proto == 0 || s->said.proto == cmd->proto;
 
+        next = s->next;
         if (wanted && cmd->verb == SETKEY_FLUSH) {
-            sa_remove(base, at);
-            continue;
+            sa_remove(base, s);
+        } else if (wanted) {
+            show_sa(out, base, s, 0);
         }
-        if (wanted) {
-            show_sa(out, base, *at, 0);
-        }
-        at = &(*at)->next;
     }
 }
 
 /* --- commands */
 
 static int
-do_one(struct base *base, const struct setkey_command *cmds, size_t n, size_t i,
-       struct text *out, struct setkey_error *error)
+do_one(struct base *base, const struct setkey_command *cmd, struct text *out,
+       struct setkey_error *error)
 {
-    const struct setkey_command *cmd = &cmds[i];
     const struct base_policy *p;
 
     switch (cmd->verb) {
     case SETKEY_ADD:
-        return sa_add(base, cmd, base_mode(base, &cmd->sa, cmds, n), error);
+        return sa_add(base, cmd, base_mode(base, &cmd->sa), error);
     case SETKEY_DELETE:
     case SETKEY_DELETEALL:
         return sa_delete(base, cmd, error);
@@ -301,7 +285,7 @@ do_one(struct base *base, const struct setkey_command *cmds, size_t n, size_t i,
         return base_policy_delete(base, cmd, error);
     case SETKEY_SPDFLUSH:
         while (base->policies != NULL) {
-            base_policy_remove(base, &base->policies);
+            base_policy_remove(base, base->policies);
         }
         return 0;
     case SETKEY_SPDDUMP:
@@ -319,18 +303,48 @@ do_one(struct base *base, const struct setkey_command *cmds, size_t n, size_t i,
     }
 }
 
+/* The tunnels that `cmds` name, wherever in the text: `-m any` goes by them.
+ * The links; NULL: no memory. */
+static struct base_link *
+tunnels_said(struct base *base, const struct setkey_command *cmds, size_t n)
+{
+    struct base_link *links = calloc(n * SETKEY_LAYERS + 1, sizeof *links);
+    struct base_link *link = links;
+    size_t i, k;
+
+    for (i = 0; i < n && links != NULL; i++) {
+        for (k = 0; k < cmds[i].policy.layers; k++) {
+            const struct setkey_layer *l = &cmds[i].policy.layer[k];
+
+            if (l->mode == IPSEC_MODE_TUNNEL &&
+                base_index_add(&base->said, link++,
+                               base_hash_tunnel(l->proto, &l->src, &l->dst),
+                               (void *)(uintptr_t)l) != 0) {
+                free(links);
+                return NULL;
+            }
+        }
+    }
+    return links;
+}
+
 static int
 do_all(struct base *base, const struct setkey_command *cmds, size_t n,
        struct text *out, struct setkey_error *error)
 {
+    struct base_link *links = tunnels_said(base, cmds, n);
     size_t i;
+    int rc = 0;
 
-    for (i = 0; i < n; i++) {
-        if (do_one(base, cmds, n, i, out, error) != 0) {
-            return -1;
-        }
+    if (links == NULL) {
+        rc = base_fail(error, cmds[0].at, "no memory");
     }
-    return 0;
+    for (i = 0; i < n && rc == 0; i++) {
+        rc = do_one(base, &cmds[i], out, error);
+    }
+    base_index_free(&base->said);
+    free(links);
+    return rc;
 }
 
 /* Put into `copy` what is in `base`, whatever is to be said of it by now: our
@@ -417,7 +431,7 @@ base_apply(struct base *base, const struct setkey_command *cmds, size_t n,
 void
 base_poll(struct base *base)
 {
-    struct base_sa **at = &base->sas;
+    struct base_sa *s, *next;
 
     if (base->due) {
         base_number_poll(base);
@@ -426,11 +440,24 @@ base_poll(struct base *base)
         return;
     }
     base->reap = 0;
-    while (*at != NULL) {
-        if ((*at)->ended) {
-            sa_remove(base, at);
-        } else {
-            at = &(*at)->next;
+    for (s = base->sas; s != NULL; s = next) {
+        next = s->next;
+        if (s->ended) {
+            sa_remove(base, s);
+        }
+    }
+}
+
+/* see base.h: of a table the library looks through a part at a time. */
+void
+base_second(struct base *base)
+{
+    struct base_sa *s;
+
+    for (s = base->sas; s != NULL; s = s->next) {
+        if (base_is_over(base, s)) {
+            s->ended = 1;
+            base->reap = 1;
         }
     }
 }
@@ -452,6 +479,15 @@ base_init(struct base *base, const struct base_env *env)
     base->cfg.natt_port = IPSEC_LINUX_NATT;
     base->cfg.flags = IPSEC_ACCEPT_PTB;
     base->cfg.frag = &base->frag;
+    base->sas_end = &base->sas;
+    base->policies_end = &base->policies;
+    base->spd.bucket = base->spd_bucket;
+    base->spd.bucket_len = BASE_BUCKETS;
+    base->spd.tuple = base->spd_tuple;
+    base->spd.tuple_len = BASE_TUPLES;
+    base->cfg.spd = &base->spd;
+    base->cfg.sad = base->sad;
+    base->cfg.sad_len = BASE_BUCKETS;
     return ipsec_init(&base->ips, &base->cfg) == IPSEC_OK ? 0 : -1;
 }
 
@@ -460,12 +496,14 @@ void
 base_free(struct base *base)
 {
     while (base->sas != NULL) {
-        sa_remove(base, &base->sas);
+        sa_remove(base, base->sas);
     }
     while (base->policies != NULL) {
-        base_policy_remove(base, &base->policies);
+        base_policy_remove(base, base->policies);
     }
-    free(base->classes);
-    base->classes = NULL;
-    base->class_len = base->class_room = 0;
+    base_classes_free(base);
+    base_index_free(&base->by_key);
+    base_index_free(&base->by_ends);
+    base_index_free(&base->by_selector);
+    base_index_free(&base->by_tunnel);
 }

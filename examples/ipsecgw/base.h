@@ -66,11 +66,38 @@ struct base_env {
     uint16_t                   mtu;   /**< of the black side */
 };
 
+/* base_index.c: tables by hash. Zeroed: empty. */
+struct base_link {
+    struct base_link *next;
+    uint64_t          hash;
+    void             *of;             /**< NULL: in no table */
+};
+
+struct base_index {
+    struct base_link **bucket;
+    size_t             len, used;
+};
+
+#define BASE_HASH UINT64_C(0xcbf29ce484222325) /**< to begin with */
+uint64_t base_hash(uint64_t hash, const void *bytes, size_t len);
+
+/** 0, or -1: no memory. */
+int  base_index_add(struct base_index *index, struct base_link *link,
+                    uint64_t hash, void *of);
+void base_index_remove(struct base_index *index, const struct base_link *link);
+void base_index_free(struct base_index *index);
+
+/** Those with this hash, which may be others: the newest first. */
+struct base_link *base_index_first(const struct base_index *index,
+                                   uint64_t hash);
+struct base_link *base_index_next(const struct base_link *link);
+
 #define BASE_DUE       1
 #define BASE_UNWRITTEN 2
 
 struct base_sa {
-    struct base_sa       *next;
+    struct base_sa       *next, **at; /**< what points at it */
+    struct base_link      by_key, by_ends;
     struct ipsec_sa       sa;
     struct ipsec_lifetime life;
     struct setkey_sa      said;
@@ -86,20 +113,32 @@ struct base_sa {
 };
 
 struct base_policy {
-    struct base_policy   *next;
+    struct base_policy   *next, **at;
+    struct base_link      by_selector;
+    struct base_link      by_tunnel[SETKEY_LAYERS];
     struct ipsec_policy   policy[SETKEY_LAYERS]; /**< [0] is in the SPD */
     struct setkey_policy  said;
     unsigned              id;
     time_t                added;
 };
 
-struct base_class {
+/** Compared as bytes. */
+struct base_ends {
     struct ipsec_addr src, dst;
     uint8_t           proto, mode;
     uint32_t          id;
 };
 
-#define BASE_FRAGS 64
+struct base_class {
+    struct base_link   link;
+    struct base_class *next;
+    struct base_ends   ends;
+    uint32_t           reqid;
+};
+
+#define BASE_FRAGS   64
+#define BASE_BUCKETS 4096 /* of SPD and SAD: chains of few for some 10,000 */
+#define BASE_TUPLES  64   /* shapes of policies */
 
 struct base {
     struct ipsec           ips;
@@ -107,10 +146,15 @@ struct base {
     struct ipsec_frag      frag;
     struct ipsec_frag_slot frag_slot[BASE_FRAGS];
     const struct base_env *env;
-    struct base_sa        *sas;
-    struct base_policy    *policies;
-    struct base_class     *classes;   /**< reqid is the index + 1 */
-    size_t                 class_len, class_room;
+    struct ipsec_spd_index spd;
+    struct ipsec_policy   *spd_bucket[BASE_BUCKETS];
+    struct ipsec_tuple     spd_tuple[BASE_TUPLES];
+    struct ipsec_sad_bucket sad[BASE_BUCKETS];
+    struct base_sa        *sas, **sas_end;
+    struct base_policy    *policies, **policies_end;
+    struct base_class     *classes;
+    struct base_index      by_key, by_ends, by_selector, by_tunnel, by_class;
+    struct base_index      said;      /**< tunnels of what is being applied */
     unsigned               next_id;
     int                    reap;      /**< there are SAs that ended */
     int                    due;       /**< ... or reservations due */
@@ -136,6 +180,9 @@ void base_poll(struct base *base);
 /** env->mtu has changed: mtu.c. */
 void base_mtu_set(struct base *base);
 
+/** With ipsec_tick(): SAs that end by their time. */
+void base_second(struct base *base);
+
 /** Note inbound windows, where they have moved. Now and then. */
 void base_note(struct base *base);
 
@@ -147,7 +194,7 @@ int base_policy_add(struct base *base, const struct setkey_command *cmd,
                     struct setkey_error *error);
 int base_policy_delete(struct base *base, const struct setkey_command *cmd,
                        struct setkey_error *error);
-void base_policy_remove(struct base *base, struct base_policy **at);
+void base_policy_remove(struct base *base, struct base_policy *p);
 
 /* base_number.c */
 int base_number_prepare(struct base *base, const struct setkey_command *cmds,
@@ -157,6 +204,7 @@ void base_number_set(struct base *base, struct base_sa *s,
 void base_number_poll(struct base *base);
 uint64_t base_numbers(const struct base_sa *s); /**< of its kind of SA */
 int base_is_over(const struct base *base, const struct base_sa *s);
+int base_is_counter_mode(const struct setkey_sa *said);
 
 /* base_find.c */
 int base_fail(struct setkey_error *error, struct setkey_pos at,
@@ -167,10 +215,13 @@ int base_fail(struct setkey_error *error, struct setkey_pos at,
     ;
 const struct base_sa *base_shares_key(const struct base *base,
                                       const struct setkey_sa *said);
+int base_sa_index(struct base *base, struct base_sa *s);
+uint64_t base_hash_tunnel(unsigned proto, const struct ipsec_addr *src,
+                          const struct ipsec_addr *dst);
+void base_classes_free(struct base *base);
 int base_dir(const struct base *base, const struct setkey_sa *said,
              struct setkey_pos at, struct setkey_error *error);
-uint8_t base_mode(const struct base *base, const struct setkey_sa *said,
-                  const struct setkey_command *cmds, size_t n);
+uint8_t base_mode(const struct base *base, const struct setkey_sa *said);
 uint32_t base_class_sa(struct base *base, const struct setkey_sa *said,
                        uint8_t mode);
 uint32_t base_class_layer(struct base *base, const struct setkey_layer *l,

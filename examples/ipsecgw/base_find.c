@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "base.h"
 
+#include "ipsec/lint.h"
+
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,16 +57,27 @@ base_dir(const struct base *base, const struct setkey_sa *said,
                      src ? "and" : "nor", base_addr(&said->dst, b));
 }
 
-static int
-names_tunnel(const struct setkey_policy *p, const struct setkey_sa *said)
+uint64_t
+base_hash_tunnel(unsigned proto, const struct ipsec_addr *src,
+                 const struct ipsec_addr *dst)
 {
-    size_t i;
+    uint8_t byte = (uint8_t)proto;
+    uint64_t hash = base_hash(BASE_HASH, &byte, 1);
 
-    for (i = 0; i < p->layers; i++) {
-        const struct setkey_layer *l = &p->layer[i];
+    return base_hash(base_hash(hash, src, sizeof *src), dst, sizeof *dst);
+}
 
-        if (l->mode == IPSEC_MODE_TUNNEL && l->proto == said->proto &&
-            same(&l->src, &said->src) && same(&l->dst, &said->dst)) {
+static int
+is_tunnel_of(const struct base_index *index, const struct setkey_sa *said)
+{
+    const struct base_link *link = base_index_first(
+        index, base_hash_tunnel(said->proto, &said->src, &said->dst));
+
+    for (; link != NULL; link = base_index_next(link)) {
+        const struct setkey_layer *l = link->of;
+
+        if (l->proto == said->proto && same(&l->src, &said->src) &&
+            same(&l->dst, &said->dst)) {
             return 1;
         }
     }
@@ -73,54 +86,57 @@ names_tunnel(const struct setkey_policy *p, const struct setkey_sa *said)
 
 /* Of `-m any`. */
 uint8_t
-base_mode(const struct base *base, const struct setkey_sa *said,
-          const struct setkey_command *cmds, size_t n)
+base_mode(const struct base *base, const struct setkey_sa *said)
 {
-    const struct base_policy *p;
-    size_t i;
-
     if (said->mode != 0) {
         return said->mode;
     }
-    for (p = base->policies; p != NULL; p = p->next) {
-        if (names_tunnel(&p->said, said)) {
-            return IPSEC_MODE_TUNNEL;
-        }
-    }
-    for (i = 0; i < n; i++) {
-        if (names_tunnel(&cmds[i].policy, said)) {
-            return IPSEC_MODE_TUNNEL;
-        }
-    }
-    return IPSEC_MODE_TRANSPORT;
+    return is_tunnel_of(&base->by_tunnel, said) ||
+           is_tunnel_of(&base->said, said)
+        ? IPSEC_MODE_TUNNEL : IPSEC_MODE_TRANSPORT;
 }
 
 /* The reqid of a class, new or not; 0: no memory. */
 static uint32_t
-class_number(struct base *base, const struct base_class *c)
+class_number(struct base *base, const struct base_ends *ends)
 {
-    size_t i, room = base->class_room * 2 + 16;
-    void *more;
+    uint64_t hash = base_hash(BASE_HASH, ends, sizeof *ends);
+    struct base_link *link = base_index_first(&base->by_class, hash);
+    struct base_class *c;
 
-    for (i = 0; i < base->class_len; i++) {
-        if (memcmp(&base->classes[i], c, sizeof *c) == 0) {
-            return (uint32_t)i + 1;
+    for (; link != NULL; link = base_index_next(link)) {
+        c = link->of;
+        if (memcmp(&c->ends, ends, sizeof *ends) == 0) {
+            return c->reqid;
         }
     }
-    if (base->class_len == base->class_room) {
-        more = realloc(base->classes, room * sizeof *c);
-        if (more == NULL) {
-            return 0;
-        }
-        base->classes = more;
-        base->class_room = room;
+    c = calloc(1, sizeof *c);
+    if (c == NULL ||
+        base_index_add(&base->by_class, &c->link, hash, c) != 0) {
+        free(c);
+        return 0;
     }
-    base->classes[base->class_len++] = *c;
-    return (uint32_t)base->class_len;
+    memcpy(&c->ends, ends, sizeof *ends); /* padding too */
+    c->reqid = (uint32_t)base->by_class.used;
+    c->next = base->classes;
+    base->classes = c;
+    return c->reqid;
+}
+
+void
+base_classes_free(struct base *base)
+{
+    struct base_class *c;
+
+    while ((c = base->classes) != NULL) {
+        base->classes = c->next;
+        free(c);
+    }
+    base_index_free(&base->by_class);
 }
 
 static void
-class_set(struct base_class *c, unsigned proto, unsigned mode, uint32_t id,
+class_set(struct base_ends *c, unsigned proto, unsigned mode, uint32_t id,
           const struct ipsec_addr *src, const struct ipsec_addr *dst)
 {
     memset(c, 0, sizeof *c); /* padding too: they are compared as bytes */
@@ -136,33 +152,93 @@ class_set(struct base_class *c, unsigned proto, unsigned mode, uint32_t id,
 uint32_t
 base_class_sa(struct base *base, const struct setkey_sa *said, uint8_t mode)
 {
-    struct base_class c;
+    struct base_ends c;
 
     class_set(&c, said->proto, mode, said->reqid, &said->src, &said->dst);
     return class_number(base, &c);
 }
 
+static uint64_t
+hash_ends(unsigned proto, unsigned mode, const struct ipsec_addr *src,
+          const struct ipsec_addr *dst)
+{
+    uint8_t byte = (uint8_t)mode;
+
+    return base_hash(base_hash_tunnel(proto, src, dst), &byte, 1);
+}
+
 /* An SA between these addresses, whatever its identifier: the newest. */
 static uint32_t
-id_between(const struct base *base, const struct base_class *c)
+id_between(const struct base *base, const struct base_ends *c)
 {
-    const struct base_sa *s;
-    uint32_t id = 0;
+    const struct base_link *link = base_index_first(
+        &base->by_ends, hash_ends(c->proto, c->mode, &c->src, &c->dst));
 
-    for (s = base->sas; s != NULL; s = s->next) {
+    for (; link != NULL; link = base_index_next(link)) {
+        const struct base_sa *s = link->of;
+
         if (s->said.proto == c->proto && s->sa.mode == c->mode &&
             same(&s->said.src, &c->src) && same(&s->said.dst, &c->dst)) {
-            id = s->said.reqid;
+            return s->said.reqid;
         }
     }
-    return id;
+    return 0;
+}
+
+/* Of the key that nonces are used with. */
+static uint64_t
+hash_key(const struct setkey_sa *said)
+{
+    int cipher = said->encr >= IPSEC_ENCR_AES_CTR;
+
+    return base_hash(BASE_HASH, cipher ? said->encr_key : said->integ_key,
+                     cipher ? said->encr_key_len : said->integ_key_len);
+}
+
+/* One key in a counter mode for two SAs, as files often have it for both
+ * directions, repeats nonces. */
+const struct base_sa *
+base_shares_key(const struct base *base, const struct setkey_sa *said)
+{
+    const struct base_link *link;
+    struct ipsec_sa_params ours, theirs;
+
+    if (!base_is_counter_mode(said)) {
+        return NULL;
+    }
+    setkey_params(&ours, said);
+    link = base_index_first(&base->by_key, hash_key(said));
+    for (; link != NULL; link = base_index_next(link)) {
+        const struct base_sa *s = link->of;
+
+        setkey_params(&theirs, &s->said);
+        if (ipsec_lint_keys(&ours, &theirs) != 0) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+/* Of an SA that is in the SAD: 0, or -1, no memory. */
+int
+base_sa_index(struct base *base, struct base_sa *s)
+{
+    const struct setkey_sa *said = &s->said;
+
+    if (base_index_add(&base->by_ends, &s->by_ends,
+                       hash_ends(said->proto, s->sa.mode, &said->src,
+                                 &said->dst), s) != 0) {
+        return -1;
+    }
+    return base_is_counter_mode(said)
+        ? base_index_add(&base->by_key, &s->by_key, hash_key(said), s) : 0;
 }
 
 uint32_t
 base_class_layer(struct base *base, const struct setkey_layer *l,
                  const struct ipsec_addr *src, const struct ipsec_addr *dst)
 {
-    struct base_class c;
+    struct base_ends c;
     uint32_t id = l->id;
 
     class_set(&c, l->proto, l->mode, id, src, dst);

@@ -21,8 +21,8 @@
 
 #define NUMBER_MAX 0xffffffffu /* without ESN */
 
-static int
-is_counter_mode(const struct setkey_sa *said)
+int
+base_is_counter_mode(const struct setkey_sa *said)
 {
     return said->encr >= IPSEC_ENCR_AES_CTR ||
            (said->integ >= IPSEC_INTEG_AES_GMAC_128 &&
@@ -51,7 +51,7 @@ fingerprint(const struct base *base, const struct setkey_sa *said, int dir,
     text[1] = said->proto;
     text[2] = (uint8_t)said->encr;
     text[3] = (uint8_t)said->integ;
-    if (!is_counter_mode(said)) {
+    if (!base_is_counter_mode(said)) {
         memcpy(text + 4, &said->spi, 4);
         memcpy(text + 8, said->dst.byte, 16);
     }

@@ -82,26 +82,88 @@ same_selector(const struct setkey_policy *a, const struct setkey_policy *b)
     return a->dir == b->dir && memcmp(&a->sel, &b->sel, sizeof a->sel) == 0;
 }
 
-static struct base_policy **
-policy_find(struct base *base, const struct setkey_policy *said)
+static uint64_t
+hash_selector(const struct setkey_policy *said)
 {
-    struct base_policy **at = &base->policies;
+    return base_hash(base_hash(BASE_HASH, &said->dir, 1), &said->sel,
+                     sizeof said->sel);
+}
 
-    while (*at != NULL && !same_selector(&(*at)->said, said)) {
-        at = &(*at)->next;
+static struct base_policy *
+policy_find(const struct base *base, const struct setkey_policy *said)
+{
+    struct base_link *link = base_index_first(&base->by_selector,
+                                              hash_selector(said));
+    struct base_policy *found = NULL;
+
+    for (; link != NULL && found == NULL; link = base_index_next(link)) {
+        found = link->of;
+        found = same_selector(&found->said, said) ? found : NULL;
     }
-    return at;
+    return found;
+}
+
+static void
+unindex(struct base *base, struct base_policy *p)
+{
+    size_t i;
+
+    base_index_remove(&base->by_selector, &p->by_selector);
+    for (i = 0; i < SETKEY_LAYERS; i++) {
+        base_index_remove(&base->by_tunnel, &p->by_tunnel[i]);
+    }
+}
+
+/* 0, or -1: no memory. */
+static int
+index_all(struct base *base, struct base_policy *p)
+{
+    int rc = base_index_add(&base->by_selector, &p->by_selector,
+                            hash_selector(&p->said), p), i;
+
+    for (i = 0; i < p->said.layers && rc == 0; i++) {
+        struct setkey_layer *l = &p->said.layer[i];
+
+        if (l->mode == IPSEC_MODE_TUNNEL) {
+            rc = base_index_add(&base->by_tunnel, &p->by_tunnel[i],
+                                base_hash_tunnel(l->proto, &l->src, &l->dst),
+                                l);
+        }
+    }
+    return rc;
 }
 
 /* see base.h */
 void
-base_policy_remove(struct base *base, struct base_policy **at)
+base_policy_remove(struct base *base, struct base_policy *p)
 {
-    struct base_policy *p = *at;
-
-    *at = p->next;
+    *p->at = p->next;
+    if (p->next != NULL) {
+        p->next->at = p->at;
+    } else {
+        base->policies_end = p->at;
+    }
     ipsec_spd_remove(&base->ips, &p->policy[0]);
+    unindex(base, p);
     free(p);
+}
+
+/* Behind all others, or where `old` was. */
+static void
+policy_link(struct base *base, struct base_policy *p, struct base_policy *old)
+{
+    p->at = base->policies_end;
+    if (old != NULL) {
+        p->at = old->at;
+        p->next = old->next;
+        base_policy_remove(base, old);
+    }
+    *p->at = p;
+    if (p->next != NULL) {
+        p->next->at = &p->next;
+    } else {
+        base->policies_end = &p->next;
+    }
 }
 
 static int
@@ -119,6 +181,9 @@ policy_insert(struct base *base, struct base_policy *p,
     if (layers_set(base, p, error) != 0) {
         return -1;
     }
+    if (index_all(base, p) != 0) {
+        return base_fail(error, cmd->at, "no memory");
+    }
     rc = ipsec_spd_add(&base->ips, first);
     return rc == IPSEC_OK ? 0
         : base_fail(error, cmd->at, "%s", base_reason(rc));
@@ -129,8 +194,8 @@ int
 base_policy_add(struct base *base, const struct setkey_command *cmd,
                 struct setkey_error *error)
 {
-    struct base_policy **at = policy_find(base, &cmd->policy);
-    struct base_policy *p, *old = *at;
+    struct base_policy *old = policy_find(base, &cmd->policy);
+    struct base_policy *p;
 
     if (old != NULL && cmd->verb == SETKEY_SPDADD) {
         return base_fail(error, cmd->at, "there is a policy with these "
@@ -142,16 +207,13 @@ base_policy_add(struct base *base, const struct setkey_command *cmd,
         return base_fail(error, cmd->at, "no memory");
     }
     if (policy_insert(base, p, cmd, error) != 0) {
+        unindex(base, p);
         free(p);
         return -1;
     }
     p->id = old != NULL ? old->id : base->next_id++;
     p->added = time(NULL);
-    if (old != NULL) {
-        base_policy_remove(base, at);
-    }
-    p->next = *at;
-    *at = p;
+    policy_link(base, p, old);
     return 0;
 }
 
@@ -160,11 +222,11 @@ int
 base_policy_delete(struct base *base, const struct setkey_command *cmd,
                    struct setkey_error *error)
 {
-    struct base_policy **at = policy_find(base, &cmd->policy);
+    struct base_policy *p = policy_find(base, &cmd->policy);
 
-    if (*at == NULL) {
+    if (p == NULL) {
         return base_fail(error, cmd->at, "there is no such policy");
     }
-    base_policy_remove(base, at);
+    base_policy_remove(base, p);
     return 0;
 }

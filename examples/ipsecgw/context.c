@@ -401,6 +401,7 @@ context_second(struct context *c)
         base_mtu_set(&c->base);
     }
     (void)ipsec_tick(&c->base.ips, c->gateway->last_second);
+    base_second(&c->base);
     ipsec_linux_tick(&c->port);
     base_poll(&c->base);
 }

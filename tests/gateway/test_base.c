@@ -549,6 +549,98 @@ test_base_mtu_of_policies(void **state)
         "1186\n");
 }
 
+/* Enough that every table has grown several times. */
+#define MANY 1000
+
+static void
+many_text(char *text, size_t size)
+{
+    size_t at = 0;
+    unsigned i;
+
+    for (i = 0; i < MANY; i++) {
+        at += (size_t)snprintf(text + at, size - at, "add 192.0.2.1 "
+            "198.51.%u.%u esp %u -E aes-gcm-16 0x%040x;\n"
+            "spdadd 10.0.0.0/8 172.16.%u.%u any -P out ipsec "
+            "esp/tunnel/192.0.2.1-198.51.%u.%u/require;\n", i / 256, i % 256,
+            1000 + i, i + 1, i / 256, i % 256, i / 256, i % 256);
+    }
+    assert_true(at < size);
+}
+
+static void
+check_many(unsigned i)
+{
+    struct ipsec_flow flow = { { 4, { 10, 1, 1, 1 } },
+                               { 4, { 172, 16, 0, 0 } }, 0, 0, 17, 0, 0 };
+    struct ipsec_policy *p;
+    struct ipsec_sa *sa;
+
+    flow.remote.byte[2] = (uint8_t)(i / 256);
+    flow.remote.byte[3] = (uint8_t)(i % 256);
+    p = ipsec_spd_lookup(&base.ips, IPSEC_OUT, &flow);
+    assert_non_null(p);
+    sa = ipsec_sad_newest(&base.ips, p->reqid, 0);
+    assert_non_null(sa);
+    assert_int_equal(sa->spi, 1000 + i);
+    assert_int_equal(sa->mode, IPSEC_MODE_TUNNEL); /* -m any */
+}
+
+static void
+test_base_many(void **state)
+{
+    static char text[MANY * 240];
+    const struct base_policy *p;
+    unsigned i;
+
+    (void)state;
+    many_text(text, sizeof text);
+    must_apply(text);
+    assert_int_equal(store.len, MANY);
+    for (i = 0; i < MANY; i++) {
+        check_many(i);
+    }
+    assert_int_equal(apply(OUT "9999 -E aes-gcm-16 0x0000000000000000000000"
+                           "000000000000000309;"), -1); /* the 777th's key */
+    assert_non_null(strstr(error.text, "0x6f0 has this key"));
+    assert_int_equal(apply("spdadd 10.0.0.0/8 172.16.3.8 any -P out none;"),
+                     -1);
+    must_apply("spdupdate 10.0.0.0/8 172.16.3.8 any -P out none;"
+               "spddelete 10.0.0.0/8 172.16.3.9 any -P out;"
+               "delete 192.0.2.1 198.51.3.9 esp 1777;");
+    for (i = 0, p = base.policies; i < 776; i++, p = p->next) {
+        assert_int_equal(p->said.sel.remote.byte[3], i % 256);
+    }
+    assert_int_equal(p->said.sel.remote.byte[3], 8); /* where it was */
+    assert_int_equal(p->said.action, IPSEC_ACTION_BYPASS);
+    assert_int_equal(p->next->said.sel.remote.byte[3], 10);
+    must_apply("spdadd 10.0.0.0/8 172.16.3.9 any -P out none;"
+               "spddelete 10.0.0.0/8 172.16.3.9 any -P out;");
+    check_many(999);
+    must_apply("flush; spdflush;");
+    assert_true(base.sas == NULL && base.policies == NULL);
+    must_apply(text);
+    check_many(999);
+}
+
+/* To the second, however long the library takes to look through its table. */
+static void
+test_base_ends_in_time(void **state)
+{
+    uint32_t now;
+
+    (void)state;
+    (void)ipsec_tick(&base.ips, 1000);
+    must_apply(OUT "256 -lh 10 -E aes-gcm-16 " KEY(11) ";" IN "257 -lh 20 "
+               "-m tunnel -E aes-gcm-16 " KEY(22) ";");
+    for (now = 1001; now <= 1020; now++) {
+        (void)ipsec_tick(&base.ips, now);
+        base_second(&base);
+        base_poll(&base);
+        assert_int_equal(count_sas(), now < 1010 ? 2 : now < 1020 ? 1 : 0);
+    }
+}
+
 #define BASE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -576,6 +668,8 @@ main(void)
         BASE_TEST(test_base_numbers_do_not_wrap),
         BASE_TEST(test_base_refuses_a_key_that_is_used_up),
         BASE_TEST(test_base_notes_what_was_received),
+        BASE_TEST(test_base_many),
+        BASE_TEST(test_base_ends_in_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
