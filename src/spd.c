@@ -31,12 +31,12 @@ prefix_match(const struct ipsec_prefix *prefix, const uint8_t *addr)
     const uint8_t *p = prefix->byte;
     unsigned bits = prefix->bits;
 
-    for (; bits >= 8; bits -= 8) {
-        if (*p++ != *addr++) {
+    for (; bits >= 32; bits -= 32, p += 4, addr += 4) {
+        if (get32(p) != get32(addr)) {
             return 0;
         }
     }
-    return bits == 0 || ((*p ^ *addr) >> (8 - bits)) == 0;
+    return bits == 0 || (get32(p) ^ get32(addr)) >> (32 - bits) == 0;
 }
 
 static int
@@ -68,13 +68,11 @@ proto_match(const struct ipsec_selector *s, const struct ipsec_flow *flow)
 
 /* Does all but the remote address match? */
 static int
-fields_match(const struct ipsec_policy *policy, int dir,
-           const struct ipsec_flow *flow)
+fields_match(const struct ipsec_policy *policy, const struct ipsec_flow *flow)
 {
     const struct ipsec_selector *s = &policy->sel;
 
-    return (policy->dir & dir) != 0 && s->spd_id == flow->spd_id &&
-           proto_match(s, flow) &&
+    return s->spd_id == flow->spd_id && proto_match(s, flow) &&
            (s->version == 0 || s->version == flow->local.version) &&
            ((s->set & IPSEC_SEL_LOCAL_PORT) == 0 ||
             port_match(s->local_port_lo, s->local_port_hi,
@@ -90,8 +88,9 @@ int
 ipsec_policy_match(const struct ipsec_policy *policy, int dir,
                    const struct ipsec_flow *flow)
 {
-    return prefix_match(&policy->sel.remote, flow->remote.byte) &&
-           fields_match(policy, dir, flow);
+    return (policy->dir & dir) != 0 &&
+           prefix_match(&policy->sel.remote, flow->remote.byte) &&
+           fields_match(policy, flow);
 }
 
 #ifdef IPSEC_NO_INDEX
@@ -131,7 +130,7 @@ same_shape(const struct ipsec_tuple *t, const struct ipsec_selector *s)
            t->remote_bits == s->remote.bits && t->fields == fields_of(s);
 }
 
-static uint32_t
+static inline uint32_t
 addr_word(const uint8_t *addr, size_t i, uint8_t bits)
 {
     size_t skip = 32 * i;
@@ -147,7 +146,7 @@ addr_word(const uint8_t *addr, size_t i, uint8_t bits)
 /* The bucket of what has these values in the fields of `t`. Multilinear
  * hashing: strongly universal, so that neither packets nor peers' selectors can
  * be made to collide. */
-static struct ipsec_policy **
+static inline struct ipsec_policy **
 key_bucket(const struct ipsec_spd_index *index, const struct ipsec_tuple *t,
            uint32_t spd_id, uint8_t proto, uint32_t ports,
            const uint8_t *local, const uint8_t *remote)
@@ -167,7 +166,7 @@ key_bucket(const struct ipsec_spd_index *index, const struct ipsec_tuple *t,
         ports &= 0xffff0000u;
     }
     sum = key[10] + key[0] * word + key[1] * ports;
-    for (i = 0; i < 4; i++) {
+    for (i = 0; 32 * i < t->local_bits || 32 * i < t->remote_bits; i++) {
         sum += key[2 + i] * addr_word(local, i, t->local_bits) +
                key[6 + i] * addr_word(remote, i, t->remote_bits);
     }
@@ -316,9 +315,7 @@ chain_match(struct ipsec_policy *policy, struct ipsec_policy *best, int dir,
         if (best != NULL && !better(policy, best)) {
             break;
         }
-        /* in a list, most are about other remote addresses */
-        if (prefix_match(&policy->sel.remote, flow->remote.byte) &&
-            fields_match(policy, dir, flow)) {
+        if (ipsec_policy_match(policy, dir, flow)) {
             return policy;
         }
     }
