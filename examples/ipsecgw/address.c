@@ -29,6 +29,31 @@ add_address(struct gateway *g, const struct ipsec_addr *addr)
     g->host[g->host_len++] = *addr;
 }
 
+/* It is asked twice of each packet whether an address is ours: most times a
+ * glance says that it isn't. */
+static uint64_t
+bit_of(const struct ipsec_addr *addr)
+{
+    uint32_t word;
+
+    memcpy(&word, addr->byte + (addr->version == 6 ? 12 : 0), sizeof word);
+    return UINT64_C(1) << (word * 0x9e3779b1u >> 26);
+}
+
+void
+address_index(struct gateway *g)
+{
+    size_t i;
+
+    g->ours_bits = 0;
+    for (i = 0; i < g->ours_len; i++) {
+        g->ours_bits |= bit_of(&g->ours[i]);
+    }
+    for (i = 0; i < g->host_len; i++) {
+        g->ours_bits |= bit_of(&g->host[i]);
+    }
+}
+
 /* What the interfaces have now, in this namespace. */
 void
 gateway_addresses(struct gateway *g)
@@ -37,6 +62,7 @@ gateway_addresses(struct gateway *g)
     struct ipsec_addr addr;
 
     if (getifaddrs(&list) != 0) {
+        address_index(g);
         return;
     }
     g->host_len = 0;
@@ -60,6 +86,7 @@ gateway_addresses(struct gateway *g)
         }
     }
     freeifaddrs(list);
+    address_index(g);
 }
 
 static int
@@ -89,8 +116,9 @@ address_is_ours(const struct gateway *g, const struct ipsec_addr *addr)
             }
         }
     }
-    return is_in(g->ours, g->ours_len, addr) ||
-           is_in(g->host, g->host_len, addr);
+    return (g->ours_bits & bit_of(addr)) != 0 &&
+           (is_in(g->ours, g->ours_len, addr) ||
+            is_in(g->host, g->host_len, addr));
 }
 
 /* --- of the command line */

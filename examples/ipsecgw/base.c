@@ -482,7 +482,7 @@ base_init(struct base *base, const struct base_env *env)
     base->sas_end = &base->sas;
     base->policies_end = &base->policies;
     base->spd.bucket = base->spd_bucket;
-    base->spd.bucket_len = BASE_BUCKETS;
+    base->spd.bucket_len = BASE_PLACES;
     base->spd.tuple = base->spd_tuple;
     base->spd.tuple_len = BASE_TUPLES;
     base->cfg.spd = &base->spd;

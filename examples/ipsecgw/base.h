@@ -137,7 +137,8 @@ struct base_class {
 };
 
 #define BASE_FRAGS   64
-#define BASE_BUCKETS 4096 /* of SPD and SAD: chains of few for some 10,000 */
+#define BASE_BUCKETS 4096 /* of the SAD: chains of few for some 10,000 */
+#define BASE_PLACES 16384 /* of the SPD, where each shape is a look */
 #define BASE_TUPLES  64   /* shapes of policies */
 
 struct base {
@@ -147,7 +148,7 @@ struct base {
     struct ipsec_frag_slot frag_slot[BASE_FRAGS];
     const struct base_env *env;
     struct ipsec_spd_index spd;
-    struct ipsec_policy   *spd_bucket[BASE_BUCKETS];
+    struct ipsec_policy   *spd_bucket[BASE_PLACES];
     struct ipsec_tuple     spd_tuple[BASE_TUPLES];
     struct ipsec_sad_bucket sad[BASE_BUCKETS];
     struct base_sa        *sas, **sas_end;

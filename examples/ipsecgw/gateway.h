@@ -45,6 +45,7 @@ struct gateway {
     size_t                   ours_len;
     struct ipsec_addr       *host;    /**< of the interfaces */
     size_t                   host_len, host_room;
+    uint64_t                 ours_bits; /**< one set for each of both */
     int                      news;    /**< of addresses: a netlink socket */
     const char              *numbers; /**< path of the store */
     struct ipsec_linux_store store;
@@ -69,6 +70,7 @@ int load_file(const char *path, struct setkey_command **cmds, size_t *n);
 /* address.c: which addresses are ours. */
 int  address_news(void); /**< a socket that is readable after a change, or -1 */
 void gateway_addresses(struct gateway *g);
+void address_index(struct gateway *g); /**< both lists have changed */
 int  address_is_ours(const struct gateway *g, const struct ipsec_addr *addr);
 
 /** Of the command line. 0, or -1: said why. */

@@ -220,6 +220,7 @@ struct ipsec_linux {
     struct ipsec_netif       nif;
     struct ipsec_reass       reass_out, reass_in;
     struct ipsec_reass_slot  slot[2][IPSEC_LINUX_SLOTS];
+    struct ipsec_pkt         pkt;    /* the one that is under way */
     uint8_t                 *mem, *segment;
     uint32_t                 icmp_second;
     unsigned                 icmp_now;

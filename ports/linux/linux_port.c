@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "linux_inner.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,8 +94,13 @@ ipsec_linux_addresses(const uint8_t *p, size_t len, struct ipsec_addr *src,
         return 0;
     }
     src->version = dst->version = four ? 4 : 6;
-    memcpy(src->byte, p + (four ? 12 : 8), four ? 4 : 16);
-    memcpy(dst->byte, p + (four ? 16 : 24), four ? 4 : 16);
+    if (four) {
+        memcpy(src->byte, p + 12, 4);
+        memcpy(dst->byte, p + 16, 4);
+    } else {
+        memcpy(src->byte, p + 8, 16);
+        memcpy(dst->byte, p + 24, 16);
+    }
     return 1;
 }
 
@@ -291,10 +297,37 @@ look_at(struct ipsec_linux *port, int out, struct ipsec_linux_frame *frame)
     return is_transit(port, &src, &dst) ? (int)IPSEC_PKT_TRANSIT : 0;
 }
 
+/* May it be one? Over IPv6 a Fragment header may be behind others, which is
+ * rare, so any of those counts. */
+static int
+may_be_fragment(const struct ipsec_linux_frame *frame)
+{
+    const uint8_t *p = frame->data;
+
+    if (frame->len < 20) {
+        return 1;
+    }
+    if (p[0] >> 4 == 4) {
+        return ((p[6] & 0x3f) | p[7]) != 0;
+    }
+    return p[6] == IPPROTO_HOPOPTS || p[6] == IPPROTO_ROUTING ||
+           p[6] == IPPROTO_FRAGMENT || p[6] == IPPROTO_DSTOPTS;
+}
+
+/* Whole packets need nobody to put them together. */
+static void
+set_reass(struct ipsec_linux *port, const struct ipsec_linux_frame *frame)
+{
+    int is = may_be_fragment(frame);
+
+    port->nif.reass_out = is ? &port->reass_out : NULL;
+    port->nif.reass_in = is ? &port->reass_in : NULL;
+}
+
 static void
 take_packet(struct ipsec_linux *port, int out, struct ipsec_linux_frame *frame)
 {
-    struct ipsec_pkt pkt;
+    struct ipsec_pkt *pkt = &port->pkt;
     int flags;
 
     if (frame->no_csum) {
@@ -308,17 +341,20 @@ take_packet(struct ipsec_linux *port, int out, struct ipsec_linux_frame *frame)
     if (flags < 0) {
         return;
     }
-    ipsec_pkt_init(&pkt, frame->mem, IPSEC_LINUX_FRAME,
-                   (size_t)(frame->data - frame->mem), frame->len);
-    pkt.user = frame;
-    pkt.flags = (uint8_t)flags;
+    pkt->buf.head = frame->mem;
+    pkt->buf.data = frame->data;
+    pkt->buf.end = frame->mem + IPSEC_LINUX_FRAME;
+    pkt->buf.len = frame->len;
+    pkt->user = frame;
+    pkt->flags = (uint8_t)flags;
+    set_reass(port, frame);
     if (frame->about_ours) {
-        (void)ipsec_inbound(port->ips, &pkt); /* the kernel has it, too */
+        (void)ipsec_inbound(port->ips, pkt); /* the kernel has it, too */
     } else if (out) {
-        ipsec_linux_clamp(port, IPSEC_OUT, &pkt);
-        ipsec_netif_output(&port->nif, &pkt);
+        ipsec_linux_clamp(port, IPSEC_OUT, pkt);
+        ipsec_netif_output(&port->nif, pkt);
     } else {
-        ipsec_netif_input(&port->nif, &pkt);
+        ipsec_netif_input(&port->nif, pkt);
     }
 }
 
@@ -431,8 +467,6 @@ ipsec_linux_begin(struct ipsec_linux *port)
     nif->transmit = transmit;
     nif->deliver = deliver;
     nif->drop = drop;
-    nif->reass_out = &port->reass_out;
-    nif->reass_in = &port->reass_in;
     nif->flags = IPSEC_NETIF_REASS_CLEAR;
     nif->mtu = (uint16_t)port->black->mtu;
     return 0;
