@@ -20,7 +20,7 @@ DEPS        ?= build/deps## where sources of others that we fetch go
 LWIP_DIR    ?=## lwIP source tree to use; else fetched
 MBEDTLS_DIR ?=## mbedTLS source tree to use; else a package, or fetched
 CMOCKA_DIR  ?=## CMocka source tree to use; else a package, or fetched
-SABOTAGE    ?=## make demo: break it by "key", "policy" or "replay"
+SABOTAGE    ?=## make demo: break it by "key", "policy" or "replay"; make week
 COVERAGE    ?=## make test: 1 prints what of src/ is reached
 FILTER      ?=## interop, placements, (gateway|mtu|firmware)-test: cases with this
 SPLIT       ?=## make firmware-cost: where those of c3-O2, ... go, by function
@@ -31,7 +31,7 @@ FUZZ_RUNS    ?= -1## make fuzz: or how many executions; -1 is no limit
 FUZZ_ONLY   ?=## make fuzz: this target alone
 RULES       ?=## make misra: say where findings of these rules are
 MUTATE      ?=## make conformance: disable so many rows, see their tests fail
-SEED        ?=## ... and repeat the choice of rows that this seed made
+SEED        ?=## ... and repeat what this seed made; make week: this one alone
 REV         ?= HEAD## make size-diff: the commit to compare the tree with
 FUNCTIONS   ?=## make size: 1 prints each function too
 UPDATE      ?=## make size: 1 writes the README's table and lowers ceilings
@@ -94,7 +94,7 @@ include scripts/deps.mk
 include $(wildcard tests/rules.mk tests/lwip/rules.mk examples/rules.mk \
                    examples/ipsecgw/rules.mk tests/gateway/rules.mk \
                    tests/mtu/rules.mk tests/noheap/rules.mk \
-                   tests/week/rules.mk \
+                   tests/week/rules.mk tests/bench/rules.mk \
                    tests/peers/rules.mk tests/interop/rules.mk \
                    tests/placements/rules.mk tests/placements/lwip.mk)
 endif
@@ -140,8 +140,10 @@ firmware-test: ## they run in QEMU against a real Linux kernel
 
 firmware-cost: ## instructions that a packet takes, crypto and the rest
 
-bench: $(BENCH) ## what ESP costs on top of the bare cipher
+bench: $(BENCH) ## what ESP costs on top of the cipher, and IPsec a gateway
 	@$(BENCH)
+
+week: ## a simulated week of 10^6 packets; SEED=n, SABOTAGE=name
 
 fuzz: $(FUZZ) ## feed the packet paths random input (needs clang)
 	@for target in $(FUZZ); do \
@@ -208,7 +210,7 @@ help: ## show this
 	    Makefile $(wildcard tests/rules.mk)
 
 .PHONY: firmware firmware-test firmware-cost
-.PHONY: ipsecgw gateway-test mtu-test lwip-matrix placements
+.PHONY: ipsecgw gateway-test mtu-test lwip-matrix placements week
 .PHONY: all demo test test-foreign test-options conformance interop bench
 .PHONY: fuzz fuzz-coverage size size-diff lint misra install deps-new
 .PHONY: clean help

@@ -28,8 +28,3 @@ gateway-test: $(IPSECGW_SAN)
 	@$(PYTHON) tests/gateway/gateway.py --program $(abspath $(IPSECGW_SAN)) \
 	    --build $(BUILD)/interop --cache $(DEPS)/linux --filter='$(FILTER)' \
 	    || [ $$? -eq 77 ]
-
-# What a bypassed packet costs: fails above 1.10 times one that is forwarded.
-gateway-cost: $(IPSECGW)
-	@$(PYTHON) tests/gateway/cost.py --program $(abspath $(IPSECGW))
-.PHONY: gateway-cost

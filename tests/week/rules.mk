@@ -30,4 +30,3 @@ week: $(WEEK)
 
 test: $(WEEK_SAN)
 TEST_SCRIPTS += tests/week/run.sh
-.PHONY: week
