@@ -62,7 +62,7 @@ static uint32_t          move_at;
 
 /* --- what SAs are like */
 
-static struct ipsec_addr
+struct ipsec_addr
 outer_addr(const struct station *s, unsigned chan, int remote)
 {
     const struct channel *c = &channels[chan];
@@ -460,7 +460,7 @@ keys_acquire(void *user, struct ipsec_policy *policy,
     nego[chan].wanted = 1;
 }
 
-/* Takes note. One in eight peers doesn't answer. */
+/* Takes note. One in six peers doesn't answer. */
 static void
 soft(struct box *b)
 {
@@ -479,7 +479,7 @@ soft(struct box *b)
     if (b->sa.reason < COUNT(kind)) {
         week.event[kind[b->sa.reason]]++;
     }
-    if (!chance(8)) {
+    if (!chance(6)) {
         nego[b->chan].wanted = 1;
     }
 }

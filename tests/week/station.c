@@ -115,6 +115,24 @@ on_done(struct ipsec_op *op, int result)
     ipsec_netif_resume(&l->at->nif, pkt, result);
 }
 
+/* Where it is from and goes to is what the daemon said last; what was in the
+ * engine meanwhile may be older. */
+static void
+check_addresses(const struct station *s, const struct lent *l,
+                const uint8_t *p)
+{
+    struct ipsec_addr local = outer_addr(s, l->tag.chan, 0), src, dst;
+    struct ipsec_addr remote = outer_addr(s, l->tag.chan, 1);
+
+    src = ip_addr(p, 0);
+    dst = ip_addr(p, 1);
+    if (!channels[l->tag.chan].async &&
+        (!addr_same(&src, &local) || !addr_same(&dst, &remote))) {
+        fail("%s: datagram %u (%s) goes between other addresses", s->name,
+             (unsigned)l->tag.id, channels[l->tag.chan].name);
+    }
+}
+
 static void
 on_transmit(void *user, struct ipsec_pkt *pkt, const struct ipsec_buf *buf)
 {
@@ -126,6 +144,7 @@ on_transmit(void *user, struct ipsec_pkt *pkt, const struct ipsec_buf *buf)
         if (!ip_sealed(buf->data, buf->len, &l->tag.spi, &l->tag.seq)) {
             fail("%s sent neither ESP nor AH", s->name);
         }
+        check_addresses(s, l, buf->data);
         book_sealed(s, &l->tag);
     }
     week.event[EV_CUT_SEALED] += l->sent == 1;

@@ -280,6 +280,8 @@ void keys_restart(struct station *s, int crash);
 void keys_move(void);
 void keys_gate(struct station *s);
 void keys_end(struct station *s);
+struct ipsec_addr outer_addr(const struct station *s, unsigned chan,
+                             int remote);
 struct box *box_in(struct station *s, uint32_t spi);  /* mature, inbound */
 struct box *box_out(struct station *s, unsigned chan, unsigned layer);
 
