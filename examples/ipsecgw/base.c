@@ -319,7 +319,7 @@ tunnels_said(struct base *base, const struct setkey_command *cmds, size_t n)
             if (l->mode == IPSEC_MODE_TUNNEL &&
                 base_index_add(&base->said, link++,
                                base_hash_tunnel(l->proto, &l->src, &l->dst),
-                               (void *)(uintptr_t)l) != 0) {
+                               l) != 0) {
                 free(links);
                 return NULL;
             }

@@ -70,7 +70,7 @@ struct base_env {
 struct base_link {
     struct base_link *next;
     uint64_t          hash;
-    void             *of;             /**< NULL: in no table */
+    const void       *of;             /**< NULL: in no table */
 };
 
 struct base_index {
@@ -83,7 +83,7 @@ uint64_t base_hash(uint64_t hash, const void *bytes, size_t len);
 
 /** 0, or -1: no memory. */
 int  base_index_add(struct base_index *index, struct base_link *link,
-                    uint64_t hash, void *of);
+                    uint64_t hash, const void *of);
 void base_index_remove(struct base_index *index, const struct base_link *link);
 void base_index_free(struct base_index *index);
 

@@ -101,13 +101,14 @@ static uint32_t
 class_number(struct base *base, const struct base_ends *ends)
 {
     uint64_t hash = base_hash(BASE_HASH, ends, sizeof *ends);
-    struct base_link *link = base_index_first(&base->by_class, hash);
+    const struct base_link *link = base_index_first(&base->by_class, hash);
     struct base_class *c;
 
     for (; link != NULL; link = base_index_next(link)) {
-        c = link->of;
-        if (memcmp(&c->ends, ends, sizeof *ends) == 0) {
-            return c->reqid;
+        const struct base_class *old = link->of;
+
+        if (memcmp(&old->ends, ends, sizeof *ends) == 0) {
+            return old->reqid;
         }
     }
     c = calloc(1, sizeof *c);

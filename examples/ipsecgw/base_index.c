@@ -57,7 +57,7 @@ grow(struct base_index *index)
 
 int
 base_index_add(struct base_index *index, struct base_link *link, uint64_t hash,
-               void *of)
+               const void *of)
 {
     struct base_link **at;
 

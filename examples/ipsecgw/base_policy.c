@@ -94,13 +94,15 @@ policy_find(const struct base *base, const struct setkey_policy *said)
 {
     struct base_link *link = base_index_first(&base->by_selector,
                                               hash_selector(said));
-    struct base_policy *found = NULL;
+    struct base_policy *p;
 
-    for (; link != NULL && found == NULL; link = base_index_next(link)) {
-        found = link->of;
-        found = same_selector(&found->said, said) ? found : NULL;
+    for (; link != NULL; link = base_index_next(link)) {
+        p = (void *)((char *)link - offsetof(struct base_policy, by_selector));
+        if (same_selector(&p->said, said)) {
+            return p;
+        }
     }
-    return found;
+    return NULL;
 }
 
 static void
