@@ -31,12 +31,21 @@ prefix_match(const struct ipsec_prefix *prefix, const uint8_t *addr)
     const uint8_t *p = prefix->byte;
     unsigned bits = prefix->bits;
 
+#if SIZE_MAX > UINT32_MAX
     for (; bits >= 32; bits -= 32, p += 4, addr += 4) {
         if (get32(p) != get32(addr)) {
             return 0;
         }
     }
     return bits == 0 || (get32(p) ^ get32(addr)) >> (32 - bits) == 0;
+#else
+    for (; bits >= 8; bits -= 8) {
+        if (*p++ != *addr++) {
+            return 0;
+        }
+    }
+    return bits == 0 || ((*p ^ *addr) >> (8 - bits)) == 0;
+#endif
 }
 
 static int
@@ -315,7 +324,10 @@ chain_match(struct ipsec_policy *policy, struct ipsec_policy *best, int dir,
         if (best != NULL && !better(policy, best)) {
             break;
         }
-        if (ipsec_policy_match(policy, dir, flow)) {
+        /* in a list, most are about other remote addresses */
+        if ((policy->dir & dir) != 0 &&
+            prefix_match(&policy->sel.remote, flow->remote.byte) &&
+            fields_match(policy, flow)) {
             return policy;
         }
     }

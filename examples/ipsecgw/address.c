@@ -43,7 +43,7 @@ bit_of(const struct ipsec_addr *addr)
 void
 address_index(struct gateway *g)
 {
-    size_t i;
+    size_t i, k;
 
     g->ours_bits = 0;
     for (i = 0; i < g->ours_len; i++) {
@@ -51,6 +51,13 @@ address_index(struct gateway *g)
     }
     for (i = 0; i < g->host_len; i++) {
         g->ours_bits |= bit_of(&g->host[i]);
+    }
+    for (i = 0; i < g->contexts; i++) {
+        const struct ipsec_linux_hops *hops = &g->context[i].hops;
+
+        for (k = 0; k < hops->owns; k++) {
+            g->ours_bits |= bit_of(&hops->own[k].addr);
+        }
     }
 }
 
@@ -102,8 +109,9 @@ is_in(const struct ipsec_addr *list, size_t n, const struct ipsec_addr *addr)
     return 0;
 }
 
-int
-address_is_ours(const struct gateway *g, const struct ipsec_addr *addr)
+/* ... or of a bump's own? */
+static int
+is_own(const struct gateway *g, const struct ipsec_addr *addr)
 {
     size_t i, k;
 
@@ -116,9 +124,15 @@ address_is_ours(const struct gateway *g, const struct ipsec_addr *addr)
             }
         }
     }
+    return 0;
+}
+
+int
+address_is_ours(const struct gateway *g, const struct ipsec_addr *addr)
+{
     return (g->ours_bits & bit_of(addr)) != 0 &&
            (is_in(g->ours, g->ours_len, addr) ||
-            is_in(g->host, g->host_len, addr));
+            is_in(g->host, g->host_len, addr) || is_own(g, addr));
 }
 
 /* --- of the command line */

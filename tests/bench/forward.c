@@ -51,7 +51,8 @@ ipsec_linux_receive(struct ipsec_linux_side *side, unsigned i,
     frame->ethernet[12] = 0x08;
     frame->ethernet_len = 14;
     frame->is_ip = 1;
-    frame->no_csum = 0;
+    frame->no_csum = frame->to_us = frame->about_ours = 0;
+    frame->gso = 0;
     side->count.received++;
     return 1;
 }

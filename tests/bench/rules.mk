@@ -6,8 +6,9 @@ FORWARD     := $(BUILD)/bench/forward
 FORWARD_OBJ := $(BUILD)/tests/bench/forward.o \
     $(patsubst %,$(BUILD)/examples/ipsecgw/%.o,base base_find base_index \
       base_number base_policy setkey setkey_name setkey_policy setkey_sa \
-      setkey_token load address show text) \
-    $(BUILD)/ports/linux/linux_port.o $(BUILD)/ports/linux/linux_store.o
+      setkey_token load address mtu show text) \
+    $(patsubst %,$(BUILD)/ports/linux/%.o,linux_port linux_store linux_hop \
+      linux_nd linux_gso linux_mtu)
 
 $(BUILD)/tests/bench/forward.o: CPPFLAGS += -Iexamples/ipsecgw -Iports/linux \
                                             -Iports/mbedtls
