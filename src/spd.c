@@ -31,7 +31,7 @@ prefix_match(const struct ipsec_prefix *prefix, const uint8_t *addr)
     const uint8_t *p = prefix->byte;
     unsigned bits = prefix->bits;
 
-#if SIZE_MAX > UINT32_MAX
+#if LOADS_WORDS
     for (; bits >= 32; bits -= 32, p += 4, addr += 4) {
         if (get32(p) != get32(addr)) {
             return 0;

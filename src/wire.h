@@ -39,6 +39,13 @@
 #define SWAPS_BYTES 0
 #endif
 
+/* Where it takes no longer to load a word, its bytes swapped, than a byte. */
+#if SWAPS_BYTES && (defined(__x86_64__) || defined(__aarch64__))
+#define LOADS_WORDS 1
+#else
+#define LOADS_WORDS 0
+#endif
+
 static inline uint16_t
 get16(const uint8_t *p)
 {
