@@ -13,6 +13,7 @@
 #define FRESH_S 60 /* for which an answer holds */
 #define STALE_S 90 /* ... while, asked again, nobody answers */
 #define TRIES   3  /* a second each */
+#define SPARE_S 30 /* so much longer may who has answered be without use */
 #define ALL     ((size_t)8 * IPSEC_LINUX_WAITING) /* bytes that wait, in all */
 
 enum { FREE, ASKED, KNOWN };
@@ -143,6 +144,14 @@ hop_find(struct ipsec_linux_hops *hops, int black,
     return NULL;
 }
 
+/* For how long it was without use. Who scans a network asks for many who do
+ * not answer: they push out nobody who is being sent to (RFC 6583). */
+static uint32_t
+idle_for(const struct ipsec_linux_hop *hop, uint32_t now)
+{
+    return now - hop->used + (hop->state == KNOWN ? 0 : SPARE_S);
+}
+
 /* A free place, or that of who was longest without use. */
 static struct ipsec_linux_hop *
 hop_new(struct ipsec_linux_hops *hops, int black,
@@ -153,7 +162,7 @@ hop_new(struct ipsec_linux_hops *hops, int black,
 
     for (i = 1; i < IPSEC_LINUX_HOPS && hop->state != FREE; i++) {
         if (hops->hop[i].state == FREE ||
-            now - hops->hop[i].used > now - hop->used) {
+            idle_for(&hops->hop[i], now) > idle_for(hop, now)) {
             hop = &hops->hop[i];
         }
     }

@@ -625,6 +625,58 @@ test_hop_forgets_the_oldest(void **state)
     nothing(b); /* it was the oldest */
 }
 
+/* A scan of a network pushes out nobody who is being sent to (RFC 6583). */
+static void
+test_hop_outlasts_a_scan(void **state)
+{
+    struct bump *b = *state;
+    char to[20];
+    int i;
+
+    own(b, "10.8.0.1", 16);
+    ip4(b, PEER, 1);
+    arp(b, b->wire, 0, PEER, peer_mac, OWN);
+    while (left(b, b->wire) > 0) {
+    }
+    for (i = 0; i < 2 * IPSEC_LINUX_HOPS; i++) {
+        if (i % 200 == 0) {
+            later(b, 1);
+        }
+        snprintf(to, sizeof to, "10.8.%d.%d", 1 + i / 200, i % 200);
+        ip4(b, to, 1);
+        while (left(b, b->wire) > 0) {
+        }
+    }
+    ip4(b, PEER, 2);
+    assert_ip4(b, b->wire, peer_mac, black_mac, 63, 2);
+    nothing(b);
+}
+
+/* ... but who was not, for long, makes room. */
+static void
+test_hop_forgets_who_is_idle(void **state)
+{
+    struct bump *b = *state;
+    char to[20];
+    int i;
+
+    own(b, "10.8.0.1", 16);
+    for (i = 0; i < IPSEC_LINUX_HOPS; i++) {
+        snprintf(to, sizeof to, "10.8.%d.%d", 1 + i / 200, i % 200);
+        ip4(b, to, 1);
+        arp(b, b->wire, 0, to, peer_mac, "10.8.0.1");
+        while (left(b, b->wire) > 0) {
+        }
+    }
+    later(b, 50);
+    ip4(b, PEER, 1);
+    ip4(b, "10.9.0.3", 2);
+    while (left(b, b->wire) > 0) {
+    }
+    arp(b, b->wire, 0, PEER, peer_mac, OWN);
+    assert_ip4(b, b->wire, peer_mac, black_mac, 63, 1);
+}
+
 /* --- hostile */
 
 static void
@@ -768,6 +820,8 @@ main(void)
         TEST(test_hop_keeps_so_much_in_all),
         TEST(test_hop_asks_again_in_time),
         TEST(test_hop_forgets_the_oldest),
+        TEST(test_hop_outlasts_a_scan),
+        TEST(test_hop_forgets_who_is_idle),
         TEST(test_hop_learns_only_what_it_asked_for),
         TEST(test_hop_ignores_malformed),
         TEST(test_hop_survives_noise),
