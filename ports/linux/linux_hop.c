@@ -251,12 +251,8 @@ hop_of(struct ipsec_linux *port, int black, const struct ipsec_buf *ip)
     struct ipsec_linux_hop *hop;
     struct ipsec_addr src, dst;
 
-    if (!ipsec_linux_addresses(ip->data, ip->len, &src, &dst) ||
-        ipsec_linux_hop_is_own(port, &dst)) {
-        hops->refused++;
-        return NULL;
-    }
-    next = next_to(hops, &dst);
+    next = ipsec_linux_addresses(ip->data, ip->len, &src, &dst)
+        ? next_to(hops, &dst) : NULL;
     if (next == NULL) {
         hops->no_route++;
         return NULL;
@@ -344,6 +340,7 @@ ipsec_linux_hop_take(struct ipsec_linux *port, struct ipsec_linux_side *side,
                      struct ipsec_linux_frame *frame)
 {
     struct ipsec_linux_nd nd;
+    int claimed; /* that it has an address of ours: not for the other side */
 
     frame->to_us = frame->ethernet_len != 0 &&
                    memcmp(frame->ethernet, ipsec_linux_hop_mac(port, side),
@@ -353,7 +350,9 @@ ipsec_linux_hop_take(struct ipsec_linux *port, struct ipsec_linux_side *side,
     }
     learn(port, side, &nd);
     if (!ipsec_linux_hop_is_own(port, &nd.target)) {
-        return 0;
+        claimed = ipsec_linux_hop_is_own(port, &nd.sender);
+        port->hops->refused += claimed != 0;
+        return claimed;
     }
     if (nd.ask) {
         answer(port, side, &nd, frame);

@@ -45,13 +45,14 @@ int ipsec_linux_hop_is_own(const struct ipsec_linux *port,
 const uint8_t *ipsec_linux_hop_mac(const struct ipsec_linux *port,
                                    const struct ipsec_linux_side *side);
 
-/* What `side` has received: 1, it was ARP or neighbour discovery for us;
- * 0, go on with it, frame->to_us is set. */
+/* What `side` has received: 1, it was ARP or neighbour discovery for us, or as
+ * if from us; 0, go on with it, frame->to_us is set. */
 int ipsec_linux_hop_take(struct ipsec_linux *port,
                          struct ipsec_linux_side *side,
                          struct ipsec_linux_frame *frame);
 
-/* Send it to who is next, now or when that is known. */
+/* Send it, which isn't to one of our own, to who is next: now or when that is
+ * known. */
 void ipsec_linux_hop_send(struct ipsec_linux *port,
                           struct ipsec_linux_side *side,
                           const struct ipsec_buf *ip);

@@ -106,25 +106,20 @@ ipsec_linux_addresses(const uint8_t *p, size_t len, struct ipsec_addr *src,
 
 /* --- what becomes of packets: ipsec_netif's callbacks */
 
-/* Is it ours to say who is next: because it comes from an address of our own,
- * or because its sender has left that to us? */
-static int
-is_routed(const struct ipsec_linux *port, const struct ipsec_linux_frame *frame,
-          const struct ipsec_buf *ip)
-{
-    struct ipsec_addr src, dst;
-
-    return port->hops != NULL &&
-           (frame->to_us ||
-            (ipsec_linux_addresses(ip->data, ip->len, &src, &dst) &&
-             ipsec_linux_hop_is_own(port, &src)));
-}
-
+/* What is for an address of our own goes no further. Of what comes from one, or
+ * whose sender has left that to us, it is ours to say who is next. */
 static void
 send_on(struct ipsec_linux *port, struct ipsec_linux_side *side,
         const struct ipsec_linux_frame *frame, const struct ipsec_buf *ip)
 {
-    if (is_routed(port, frame, ip)) {
+    struct ipsec_addr src, dst;
+
+    if (port->hops == NULL) {
+        ipsec_linux_send(side, frame, ip);
+    } else if (!ipsec_linux_addresses(ip->data, ip->len, &src, &dst) ||
+               ipsec_linux_hop_is_own(port, &dst)) {
+        port->hops->refused++;
+    } else if (frame->to_us || ipsec_linux_hop_is_own(port, &src)) {
         ipsec_linux_hop_send(port, side, ip);
     } else {
         ipsec_linux_send(side, frame, ip);
@@ -277,8 +272,8 @@ pass_plain(struct ipsec_linux *port, struct ipsec_linux_side *to,
 }
 
 /* What is to be known of it before policy is asked: its pkt.flags, or -1: drop
- * it. Of those of our addresses that are the bump's own, nobody else has one.
- */
+ * it. Of those of our addresses that are the bump's own, nobody else has one,
+ * and no tunnel ends there on the red side. */
 static int
 look_at(struct ipsec_linux *port, int out, struct ipsec_linux_frame *frame)
 {
@@ -287,7 +282,9 @@ look_at(struct ipsec_linux *port, int out, struct ipsec_linux_frame *frame)
     if (!ipsec_linux_addresses(frame->data, frame->len, &src, &dst)) {
         return 0;
     }
-    if (port->hops != NULL && ipsec_linux_hop_is_own(port, &src)) {
+    if (port->hops != NULL &&
+        (ipsec_linux_hop_is_own(port, &src) ||
+         (out && ipsec_linux_hop_is_own(port, &dst)))) {
         port->hops->refused++;
         return -1;
     }

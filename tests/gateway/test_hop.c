@@ -480,6 +480,43 @@ test_hop_refuses_its_own(void **state)
     nothing(b);
 }
 
+/* Whatever station it was sent to: it goes no further. */
+static void
+test_hop_refuses_its_own_past_its_station(void **state)
+{
+    struct bump *b = *state;
+
+    ip4_set(b, all_mac, peer_mac, PEER, OWN, 64, 1);
+    come(b, b->wire);
+    ip4_set(b, host_mac, peer_mac, PEER, OWN, 64, 1);
+    come(b, b->wire);
+    ip4_set(b, peer_mac, host_mac, HOST, OWN, 64, 1);
+    come(b, b->host);
+    assert_int_equal(b->hops.refused, 3);
+    assert_int_equal(b->fx.ips.stats.out_bypass, 0); /* ahead of policy */
+    nothing(b);
+}
+
+/* Who says it has our address is not heard on the other side. */
+static void
+test_hop_lets_nobody_claim_its_own(void **state)
+{
+    struct bump *b = *state;
+
+    b->port.pass_frames = 1;
+    arp(b, b->wire, 0, OWN, peer_mac, "10.9.0.3");
+    arp(b, b->wire, 1, OWN, peer_mac, "10.9.0.3");
+    nd_set(b, 136, "fd09::2", "ff02::1", "fd09::1", peer_mac, 0x20);
+    memcpy(b->frame, "\x33\x33\0\0\0\1", 6);
+    come(b, b->wire);
+    assert_int_equal(b->hops.refused, 3);
+    nothing(b);
+    nd_set(b, 136, "fd09::2", "ff02::1", "fd09::2", peer_mac, 0x20);
+    memcpy(b->frame, "\x33\x33\0\0\0\1", 6);
+    come(b, b->wire);
+    assert_int_equal(left(b, b->host), 14 + 72); /* its own, it may */
+}
+
 static void
 test_hop_counts_hops(void **state)
 {
@@ -813,6 +850,8 @@ main(void)
         TEST(test_hop_lets_the_rest_be),
         TEST(test_hop_delivers_what_came_to_us),
         TEST(test_hop_refuses_its_own),
+        TEST(test_hop_refuses_its_own_past_its_station),
+        TEST(test_hop_lets_nobody_claim_its_own),
         TEST(test_hop_counts_hops),
         TEST(test_hop_keeps_the_checksum_right),
         TEST(test_hop_gives_up),
