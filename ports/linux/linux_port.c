@@ -223,6 +223,13 @@ turn_round(struct ipsec_linux_frame *frame, const struct ipsec_linux_frame *of)
     }
 }
 
+/* Was it sent to a group of stations? */
+static int
+is_group(const struct ipsec_linux_frame *frame)
+{
+    return frame->ethernet_len != 0 && (frame->ethernet[0] & 1) != 0;
+}
+
 /* The sender on the red side hears how long its packets may be, from where
  * they were to go: an address of ours may be the sender's own, which it would
  * not believe. Other drops are silent: audit has them. */
@@ -237,6 +244,7 @@ drop(void *user, struct ipsec_pkt *pkt, int status)
 
     memset(&buf, 0, sizeof buf);
     if (status != IPSEC_ERR_TOO_BIG || pkt->layers > 0 ||
+        is_group(pkt->user) ||
         !ipsec_linux_addresses(pkt->buf.data, pkt->buf.len, &src, &dst)) {
         return;
     }

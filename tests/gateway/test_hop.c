@@ -550,6 +550,43 @@ test_hop_keeps_the_checksum_right(void **state)
     }
 }
 
+/* --- errors of ours */
+
+/* 1600 bytes that may not be cut, for a link of 1500. */
+static void
+too_long(struct bump *b, const uint8_t *to_mac)
+{
+    uint8_t *p = b->frame + 14;
+    unsigned s;
+
+    ip4_set(b, to_mac, host_mac, HOST, PEER, 64, 1);
+    p[2] = 1600 >> 8;
+    p[3] = 1600 & 0xff;
+    p[6] = 0x40;
+    p[10] = p[11] = 0;
+    s = ~header_sum(p) & 0xffff;
+    p[10] = (uint8_t)(s >> 8);
+    p[11] = (uint8_t)s;
+    b->len = 14 + 1600;
+    come(b, b->host);
+}
+
+/* Its sender is told, but not of what went to a group of stations (RFC 1122
+ * section 3.2.2), none of which could be the error's source. */
+static void
+test_hop_tells_nothing_of_broadcasts(void **state)
+{
+    struct bump *b = *state;
+
+    too_long(b, peer_mac);
+    assert_int_equal(left(b, b->host), 14 + 576);
+    assert_memory_equal(b->frame, host_mac, 6);
+    assert_memory_equal(b->frame + 6, peer_mac, 6);
+    too_long(b, all_mac);
+    nothing(b);
+    assert_int_equal(b->port.icmp_sent, 1);
+}
+
 /* --- silence */
 
 static void
@@ -854,6 +891,7 @@ main(void)
         TEST(test_hop_lets_nobody_claim_its_own),
         TEST(test_hop_counts_hops),
         TEST(test_hop_keeps_the_checksum_right),
+        TEST(test_hop_tells_nothing_of_broadcasts),
         TEST(test_hop_gives_up),
         TEST(test_hop_drops_the_newest_when_full),
         TEST(test_hop_keeps_so_much_in_all),
