@@ -426,10 +426,13 @@ input(struct pbuf *p, struct netif *netif)
     struct ipsec_lwip_bump *bump = ipsec_lwip_bump_find(netif);
     struct way way;
 
+    if (bump != NULL) {
+        ipsec_lwip_bump_news(bump);
+        bump = ipsec_lwip_bump_find(netif); /* who heard may have detached it */
+    }
     if (bump == NULL) {
         return ERR_IF;
     }
-    ipsec_lwip_bump_news(bump);
     memset(&way, 0, sizeof way);
     if (pbuf_copy_partial(p, way.eth, sizeof way.eth, ETH_PAD_SIZE) ==
         sizeof way.eth) {

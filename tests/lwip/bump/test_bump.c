@@ -376,6 +376,33 @@ too_big_is_told(void **state)
     }
 }
 
+static err_t
+on_up_detach(struct pbuf *p, struct netif *netif)
+{
+    (void)netif;
+    (void)pbuf_free(p);
+    lan_detach();
+    return ERR_OK;
+}
+
+/* Who hears of it may do anything, even take the bump away: the frame that it
+ * came with is nobody's then. */
+static void
+news_may_end_it(void **state)
+{
+    size_t len;
+
+    (void)state;
+    lan_begin(IPSEC_MODE_TUNNEL, 4, 0);
+    lan.out.sa.mtu = LAN_MTU;
+    len = from_dev(4, LAN_MTU - 28, 1);
+    assert_int_equal(send_frame(type_of(ip), ip, len), ERR_VAL);
+    lan.port.input = on_up_detach;
+    lan_send(ip, 20);
+    lan_attach(0);
+    lan_end();
+}
+
 #endif
 
 /* With a reserve, what lwIP sends is never cut, neither its TCP. */
@@ -542,6 +569,7 @@ tests_bump(void)
         cmocka_unit_test(own_is_cut),
 #ifndef IPSEC_NO_ICMP
         cmocka_unit_test(too_big_is_told),
+        cmocka_unit_test(news_may_end_it),
 #endif
         cmocka_unit_test(reserve),
         cmocka_unit_test(errors),
