@@ -179,6 +179,18 @@ read_net(struct ipsec_linux_net *net, const char *text, size_t len,
     return 0;
 }
 
+/* Of one station: neither a group's, nor none, nor such as stay on a host. */
+static int
+is_station(const struct ipsec_addr *addr)
+{
+    static const uint8_t none[16];
+    uint8_t first = addr->byte[0];
+
+    return addr->version == 4
+        ? first != 0 && first != 127 && first < 224
+        : first != 0xff && memcmp(addr->byte, none, 15) != 0;
+}
+
 int
 address_own(struct ipsec_linux_hops *hops, const char *text)
 {
@@ -187,6 +199,11 @@ address_own(struct ipsec_linux_hops *hops, const char *text)
         return -1;
     }
     if (read_net(&hops->own[hops->owns], text, strlen(text), 'o') != 0) {
+        return -1;
+    }
+    if (!is_station(&hops->own[hops->owns].addr)) {
+        tell("ipsecgw: -o %s: not an address that a station may have\n",
+             text);
         return -1;
     }
     hops->owns++;

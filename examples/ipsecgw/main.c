@@ -93,7 +93,8 @@ set_mtu(struct context *c, const char *text)
     char *end;
     unsigned long mtu = strtoul(text, &end, 10);
 
-    if (*end != '\0' || mtu < MTU_MIN || mtu > IPSEC_LINUX_PACKET_MAX) {
+    if (*text < '0' || *text > '9' || *end != '\0' || mtu < MTU_MIN ||
+        mtu > IPSEC_LINUX_PACKET_MAX) {
         tell("ipsecgw: -M %s: not from %d to %d bytes\n", text, MTU_MIN,
              IPSEC_LINUX_PACKET_MAX);
         return -1;

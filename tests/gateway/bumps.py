@@ -165,7 +165,12 @@ def own_options(site):
                                               'not an address'),
             (('-g', B4), '-g needs'), (('-g', NET_B[4] + ',' + B6),
                                        'two families'),
-            (('-o', A4 + '/24', '-g', '10.0.0.0,' + B4), 'how long')):
+            (('-o', A4 + '/24', '-g', '10.0.0.0,' + B4), 'how long'),
+            (('-o', '224.0.0.1/24'), 'a station'),
+            (('-o', 'ff02::1/64'), 'a station'),
+            (('-o', '::/64'), 'a station'),
+            (('-o', '255.255.255.255/0'), 'a station'),
+            (('-M', '-18446744073709550000'), 'not from')):
         status, out = a.run(site.program, '-n', *wire_sides, *options, '-f',
                             site.path('conf'))
         check(status == 2 and why in out, '%s: %d %s' % (options, status, out))
