@@ -114,16 +114,18 @@ send_on(struct ipsec_linux *port, struct ipsec_linux_side *side,
 {
     struct ipsec_addr src, dst;
 
-    if (port->hops == NULL) {
-        ipsec_linux_send(side, frame, ip);
-    } else if (!ipsec_linux_addresses(ip->data, ip->len, &src, &dst) ||
-               ipsec_linux_hop_is_own(port, &dst)) {
-        port->hops->refused++;
-    } else if (frame->to_us || ipsec_linux_hop_is_own(port, &src)) {
-        ipsec_linux_hop_send(port, side, ip);
-    } else {
-        ipsec_linux_send(side, frame, ip);
+    if (port->hops != NULL) {
+        if (!ipsec_linux_addresses(ip->data, ip->len, &src, &dst) ||
+            ipsec_linux_hop_is_own(port, &dst)) {
+            port->hops->refused++;
+            return;
+        }
+        if (frame->to_us || ipsec_linux_hop_is_own(port, &src)) {
+            ipsec_linux_hop_send(port, side, ip);
+            return;
+        }
     }
+    ipsec_linux_send(side, frame, ip);
 }
 
 /* Who forwards takes one off (RFC 4301 section 5.1.2.1, RFC 1141). 0: that was
