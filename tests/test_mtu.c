@@ -64,6 +64,9 @@ test_mtu_of_a_policy_is_what_passes(void **state)
     (void)state;
     for (s = 0; s < SUITES; s++) {
         for (i = 0; i < COUNT(row); i++) {
+            if (row[i].inner > FX_IP_LAST || row[i].outer > FX_IP_LAST) {
+                continue;
+            }
             pair_init(&pair, &suites[s], row[i].mode, row[i].outer);
             /* DF outside, too, so that it matters */
             pair.out.sa.flags |= IPSEC_SA_DF_COPY;
