@@ -78,8 +78,9 @@ test_gso_cuts_as_a_card_would(void **state)
                                  (0xffff + n) & 0xffff);
                 assert_int_equal(ipsec_linux_header_checksum(p, 20), 0);
             }
-            assert_int_equal((uint32_t)t[4] << 24 | t[5] << 16 | t[6] << 8 |
-                             t[7], (uint32_t)(0xfffffff0 + at));
+            assert_int_equal((uint32_t)t[4] << 24 | (uint32_t)t[5] << 16 |
+                             (uint32_t)t[6] << 8 | t[7],
+                             (uint32_t)(0xfffffff0 + at));
             assert_int_equal(t[13], 0x70 | (n == 0 ? 0x80 : 0) |
                              (n == 2 ? 0x09 : 0));
             assert_int_equal(ipsec_linux_checksum(p, t, part.len - head, 6),
