@@ -18,7 +18,7 @@ AFTER = 300                    # packets out, then it shrinks
 MESSAGE, BEFORE, BEHIND = 8000, 4, 8
 TRY = 500                      # ms for one message
 LOST = 4                       # messages, until both ends know
-STALL = 3.0                    # seconds: the most that is allowed
+STALL = 3.0                    # seconds: the most that is allowed, alone
 QUOTE = 64
 PORT = 43000
 
